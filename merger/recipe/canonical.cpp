@@ -5,9 +5,9 @@
 #include "merger/recipe/recipe.hpp"
 #include "nlohmann/json.hpp"
 
-// The canonical form is JSON (which YAML contains) with sorted keys. It keeps what changes the result
-// and nothing else: catch-all filters lose their name, alternatives after a catch-all are dropped,
-// one-entry gradients become scalars, values that only repeat a default disappear.
+// The canonical form is JSON (which YAML contains) with sorted keys. It keeps what changes the
+// result and nothing else: catch-all filters lose their name, alternatives after a catch-all are
+// dropped, one-entry gradients become scalars, values that only repeat a default disappear.
 namespace crucible::recipe {
 namespace {
 
@@ -28,7 +28,9 @@ json gradient_json(const Gradient& gradient) {
 }
 
 json setting_json(const ParameterSetting& setting) {
-  const auto catches_all = [](const FilteredValue& value) { return value.filter.empty() || value.filter == "*"; };
+  const auto catches_all = [](const FilteredValue& value) {
+    return value.filter.empty() || value.filter == "*";
+  };
   if (!setting.empty() && catches_all(setting.front())) return gradient_json(setting.front().value);
   json list = json::array();
   for (const FilteredValue& alternative : setting) {
@@ -42,7 +44,8 @@ json setting_json(const ParameterSetting& setting) {
 
 class Canonical {
  public:
-  explicit Canonical(const Recipe& recipe) : recipe_(recipe), method_(find_method(recipe.merge_method)) {}
+  explicit Canonical(const Recipe& recipe)
+      : recipe_(recipe), method_(find_method(recipe.merge_method)) {}
 
   json build() {
     json out{{"merge_method", recipe_.merge_method}};
@@ -65,9 +68,11 @@ class Canonical {
  private:
   bool is_default(const std::string& name, const json& value) const {
     if (method_ == nullptr) return false;
-    return std::any_of(method_->parameters.begin(), method_->parameters.end(), [&](const ParameterInfo& info) {
-      return info.name == name && info.default_value && scalar_json(*info.default_value) == value;
-    });
+    return std::any_of(method_->parameters.begin(), method_->parameters.end(),
+                       [&](const ParameterInfo& info) {
+                         return info.name == name && info.default_value &&
+                                scalar_json(*info.default_value) == value;
+                       });
   }
 
   // `below` names what lower levels set: a default there must stay, since it overrides. Returns the
@@ -85,8 +90,8 @@ class Canonical {
     return below;
   }
 
-  void put_inputs(json& out, const std::vector<InputModel>& models, const std::vector<OutputSlice>& slices,
-                  const Names& below) const {
+  void put_inputs(json& out, const std::vector<InputModel>& models,
+                  const std::vector<OutputSlice>& slices, const Names& below) const {
     for (const InputModel& input : models) {
       json entry{{"model", input.model.text()}};
       put_parameters(entry, input.parameters, below);
@@ -99,7 +104,8 @@ class Canonical {
         entry["base_model"] = slice.base_model->text();
       }
       for (const InputSlice& source : slice.sources) {
-        json item{{"model", source.model.text()}, {"layer_range", {source.first_layer, source.end_layer}}};
+        json item{{"model", source.model.text()},
+                  {"layer_range", {source.first_layer, source.end_layer}}};
         put_parameters(item, source.parameters, names);
         entry["sources"].push_back(std::move(item));
       }

@@ -39,13 +39,15 @@ void Faults::add(std::string path, std::string message, std::string suggestion) 
 }
 
 Error Faults::to_error(std::string_view what) && {
-  std::stable_sort(found_.begin(), found_.end(), [](const Found& a, const Found& b) { return a.line < b.line; });
+  std::stable_sort(found_.begin(), found_.end(),
+                   [](const Found& a, const Found& b) { return a.line < b.line; });
   Error error{ErrorCode::kInvalidArgument, {}, std::move(from_reader_)};
   for (Found& found : found_) error.faults.push_back(std::move(found.fault));
-  if (dropped_ > 0) error.faults.push_back({"", std::to_string(dropped_) + " more faults are not shown", ""});
+  if (dropped_ > 0)
+    error.faults.push_back({"", std::to_string(dropped_) + " more faults are not shown", ""});
   const std::size_t count = error.faults.size();
-  error.message =
-      std::string(what) + " has " + (count == 1 ? std::string("one fault") : std::to_string(count) + " faults");
+  error.message = std::string(what) + " has " +
+                  (count == 1 ? std::string("one fault") : std::to_string(count) + " faults");
   return error;
 }
 

@@ -12,7 +12,8 @@ namespace crucible::recipe {
 // Collects the faults of one document; each is stamped with the line its path leads to.
 class Faults {
  public:
-  explicit Faults(const YamlDocument& document) : root_(document.root), from_reader_(document.faults) {}
+  explicit Faults(const YamlDocument& document)
+      : root_(document.root), from_reader_(document.faults) {}
 
   void add(std::string path, std::string message, std::string suggestion = {});
   bool empty() const { return found_.empty() && from_reader_.empty(); }

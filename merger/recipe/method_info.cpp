@@ -5,7 +5,8 @@
 namespace crucible::recipe {
 namespace {
 
-ParameterInfo number(std::string_view name, std::optional<Scalar> default_value, std::string_view meaning) {
+ParameterInfo number(std::string_view name, std::optional<Scalar> default_value,
+                     std::string_view meaning) {
   return {.name = name,
           .kind = ParameterKind::kNumber,
           .per_model = false,
@@ -38,7 +39,8 @@ ParameterInfo density(std::string_view meaning) {
 }
 
 ParameterInfo interpolation() {
-  ParameterInfo info = number("t", std::nullopt, "position between the base (0) and the other model (1)");
+  ParameterInfo info =
+      number("t", std::nullopt, "position between the base (0) and the other model (1)");
   info.required = true;
   info.minimum = 0;
   info.maximum = 1;
@@ -46,7 +48,8 @@ ParameterInfo interpolation() {
 }
 
 ParameterInfo scale() {
-  ParameterInfo info = number("scale", std::nullopt, "factor on every element; absent leaves them untouched");
+  ParameterInfo info =
+      number("scale", std::nullopt, "factor on every element; absent leaves them untouched");
   info.per_model = true;
   return info;
 }
@@ -55,8 +58,8 @@ constexpr std::string_view kDeltaWeight = "factor on the model's difference to t
 constexpr std::string_view kNormalize = "divide the sum by the sum of the weights";
 
 // Task-vector methods (task_arithmetic and its sparsifying relatives) share their parameters.
-MethodInfo task_vector(std::string_view name, std::string_view meaning, std::string_view density_meaning,
-                       bool normalize, bool rescale) {
+MethodInfo task_vector(std::string_view name, std::string_view meaning,
+                       std::string_view density_meaning, bool normalize, bool rescale) {
   MethodInfo info;
   info.name = name;
   info.meaning = meaning;
@@ -67,7 +70,8 @@ MethodInfo task_vector(std::string_view name, std::string_view meaning, std::str
       density(density_meaning),
       boolean("normalize", normalize, kNormalize),
       boolean("rescale", rescale, "after pruning, scale back to the L1 norm from before"),
-      number("lambda", Scalar(1.0), "factor on the merged difference before it is added to the base"),
+      number("lambda", Scalar(1.0),
+             "factor on the merged difference before it is added to the base"),
       boolean("int8_mask", false, "accepted for old recipes; has no effect on values"),
   };
   return info;
@@ -76,17 +80,20 @@ MethodInfo task_vector(std::string_view name, std::string_view meaning, std::str
 std::vector<MethodInfo> make_methods() {
   constexpr std::string_view kRandom = "share of elements kept at random";
   std::vector<MethodInfo> all;
-  all.push_back(task_vector("dare_linear", "random pruning of differences, then a weighted sum (arXiv:2311.03099)",
+  all.push_back(task_vector("dare_linear",
+                            "random pruning of differences, then a weighted sum (arXiv:2311.03099)",
                             kRandom, false, true));
-  all.push_back(task_vector("dare_ties",
-                            "random pruning of differences, then TIES sign election (arXiv:2311.03099, 2306.01708)",
-                            kRandom, false, true));
-  all.push_back({.name = "linear",
-                 .meaning = "weighted average of the models (model soups, arXiv:2203.05482)",
-                 .base_model = BaseModelUse::kIgnored,
-                 .least_models = 1,
-                 .most_models = std::nullopt,
-                 .parameters = {weight("factor on the model"), boolean("normalize", true, kNormalize)}});
+  all.push_back(task_vector(
+      "dare_ties",
+      "random pruning of differences, then TIES sign election (arXiv:2311.03099, 2306.01708)",
+      kRandom, false, true));
+  all.push_back(
+      {.name = "linear",
+       .meaning = "weighted average of the models (model soups, arXiv:2203.05482)",
+       .base_model = BaseModelUse::kIgnored,
+       .least_models = 1,
+       .most_models = std::nullopt,
+       .parameters = {weight("factor on the model"), boolean("normalize", true, kNormalize)}});
   all.push_back({.name = "passthrough",
                  .meaning = "copies one model's tensors; with slices it stacks layers",
                  .base_model = BaseModelUse::kIgnored,
@@ -99,10 +106,13 @@ std::vector<MethodInfo> make_methods() {
                  .least_models = 2,
                  .most_models = 2,
                  .parameters = {interpolation()}});
-  all.push_back(task_vector("task_arithmetic", "adds weighted differences to the base (arXiv:2212.04089)",
+  all.push_back(task_vector("task_arithmetic",
+                            "adds weighted differences to the base (arXiv:2212.04089)",
                             "accepted for old recipes; this method prunes nothing", false, false));
-  all.push_back(task_vector("ties", "keeps the largest differences, elects a sign, merges those that agree "
-                            "(arXiv:2306.01708)", "share of elements kept, largest magnitude first", true, false));
+  all.push_back(task_vector("ties",
+                            "keeps the largest differences, elects a sign, merges those that agree "
+                            "(arXiv:2306.01708)",
+                            "share of elements kept, largest magnitude first", true, false));
   return all;
 }
 

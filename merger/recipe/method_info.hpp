@@ -8,8 +8,8 @@
 
 #include "merger/recipe/recipe.hpp"
 
-// What a merge method accepts, as data: the recipe reader checks against it, the documentation and the
-// API list it. One table row a method; the arithmetic lives in merger/method.
+// What a merge method accepts, as data: the recipe reader checks against it, the documentation and
+// the API list it. One table row a method; the arithmetic lives in merger/method.
 namespace crucible::recipe {
 
 enum class ParameterKind { kNumber, kBoolean };

@@ -38,7 +38,8 @@ class SettingReader {
   FilteredValue alternative(const YamlNode& map, const std::string& path) {
     for (const auto& [key, unused] : map.entries) {
       if (std::find(kFilterKeys.begin(), kFilterKeys.end(), key) != kFilterKeys.end()) continue;
-      faults_.add(child_path(path, key), "unknown key `" + printable(key) + "`", "known here: filter, value");
+      faults_.add(child_path(path, key), "unknown key `" + printable(key) + "`",
+                  "known here: filter, value");
     }
     FilteredValue out;
     if (const YamlNode* filter = map.find("filter"); filter != nullptr && !filter->is_null()) {
@@ -66,7 +67,8 @@ class SettingReader {
       return gradient;
     }
     for (std::size_t i = 0; i < node.items.size(); ++i) {
-      if (auto one = scalar(node.items[i], child_path(path, i))) gradient.push_back(std::move(*one));
+      if (auto one = scalar(node.items[i], child_path(path, i)))
+        gradient.push_back(std::move(*one));
     }
     return gradient;
   }
@@ -75,7 +77,8 @@ class SettingReader {
     const bool boolean = info_.kind == ParameterKind::kBoolean;
     const std::string wanted = boolean ? "true or false" : "a number";
     if (!node.is_scalar()) {
-      faults_.add(path, "must be " + wanted + (node.is_null() ? ", not nothing" : ", not a list or a map"));
+      faults_.add(
+          path, "must be " + wanted + (node.is_null() ? ", not nothing" : ", not a list or a map"));
       return std::nullopt;
     }
     if (boolean) {
@@ -100,14 +103,16 @@ class SettingReader {
     } else {
       range += "at most " + number_text(*info_.maximum);
     }
-    faults_.add(path, "`" + std::string(info_.name) + "` is " + number_text(number) + ", it " + range);
+    faults_.add(path,
+                "`" + std::string(info_.name) + "` is " + number_text(number) + ", it " + range);
   }
 
   const ParameterInfo& info_;
   Faults& faults_;
 };
 
-void report_unknown(const std::string& key, const std::string& path, const MethodInfo& method, Faults& faults) {
+void report_unknown(const std::string& key, const std::string& path, const MethodInfo& method,
+                    Faults& faults) {
   if (key == "embed_slerp") {
     faults.add(path, "`embed_slerp` no longer exists in mergekit", "remove it");
     return;
@@ -116,13 +121,14 @@ void report_unknown(const std::string& key, const std::string& path, const Metho
   for (const ParameterInfo& info : method.parameters) names.push_back(info.name);
   std::string suggestion = did_you_mean(key, names);
   if (suggestion.empty()) suggestion = std::string(method.name) + " takes " + join(names);
-  faults.add(path, std::string(method.name) + " has no parameter `" + printable(key) + "`", std::move(suggestion));
+  faults.add(path, std::string(method.name) + " has no parameter `" + printable(key) + "`",
+             std::move(suggestion));
 }
 
 }  // namespace
 
-Parameters read_parameters(const YamlNode& node, const std::string& path, const MethodInfo* method, Level level,
-                           Faults& faults) {
+Parameters read_parameters(const YamlNode& node, const std::string& path, const MethodInfo* method,
+                           Level level, Faults& faults) {
   Parameters parameters;
   if (!node.is_map()) {
     faults.add(path, "`parameters` must be a map of names to values");
@@ -138,7 +144,8 @@ Parameters read_parameters(const YamlNode& node, const std::string& path, const 
       continue;
     }
     if (level == Level::kModel && !info->per_model) {
-      faults.add(where, "`" + key + "` is one value for all models; under a model mergekit ignores it",
+      faults.add(where,
+                 "`" + key + "` is one value for all models; under a model mergekit ignores it",
                  "move it to `parameters." + key + "`");
       continue;
     }

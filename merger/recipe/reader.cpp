@@ -37,10 +37,12 @@ struct Remark {
   std::string_view suggestion;
 };
 constexpr std::array<Remark, 9> kRemarks{{
-    {"layer_range", "stands under `models`, where mergekit ignores it", "use `slices` with `sources`"},
+    {"layer_range", "stands under `models`, where mergekit ignores it",
+     "use `slices` with `sources`"},
     {"residual_weight", "is read by mergekit and never used", "remove it"},
     {"residual_scale", "exists in mixture-of-experts recipes only", "remove it"},
-    {"name", "belongs to multi-recipe files", "remove it: a job's name is given when it is submitted"},
+    {"name", "belongs to multi-recipe files",
+     "remove it: a job's name is given when it is submitted"},
     {"override_architecture", "is not supported yet", "remove it"},
     {"experts", "belongs to mixture-of-experts recipes, which are not supported yet", ""},
     {"gate_mode", "belongs to mixture-of-experts recipes, which are not supported yet", ""},
@@ -102,9 +104,11 @@ class Reader {
     for (const auto& [key, value] : map.entries) {
       if (std::find(known.begin(), known.end(), key) != known.end()) continue;
       const std::string where = child_path(path, key);
-      const auto remark = std::find_if(kRemarks.begin(), kRemarks.end(), [&](const Remark& r) { return r.key == key; });
+      const auto remark = std::find_if(kRemarks.begin(), kRemarks.end(),
+                                       [&](const Remark& r) { return r.key == key; });
       if (remark != kRemarks.end()) {
-        fault(where, "`" + key + "` " + std::string(remark->message), std::string(remark->suggestion));
+        fault(where, "`" + key + "` " + std::string(remark->message),
+              std::string(remark->suggestion));
         continue;
       }
       std::string suggestion = did_you_mean(key, known);
@@ -145,7 +149,8 @@ class Reader {
     if (node->scalar == "bf16") suggestion = "did you mean `bfloat16`?";
     if (node->scalar == "fp16" || node->scalar == "half") suggestion = "did you mean `float16`?";
     if (node->scalar == "fp32" || node->scalar == "float") suggestion = "did you mean `float32`?";
-    fault(key, "`" + printable(node->scalar) + "` is not a floating-point dtype", std::move(suggestion));
+    fault(key, "`" + printable(node->scalar) + "` is not a floating-point dtype",
+          std::move(suggestion));
     return std::nullopt;
   }
 
@@ -157,17 +162,20 @@ class Reader {
     const YamlNode* source = present("tokenizer_source");
     const YamlNode* tokenizer = present("tokenizer");
     const YamlNode* chat = present("chat_template");
-    if (source != nullptr && source->is_sequence()) fault("tokenizer_source", "must be text, not a list");
+    if (source != nullptr && source->is_sequence())
+      fault("tokenizer_source", "must be text, not a list");
     if (tokenizer != nullptr && !tokenizer->is_map()) {
       fault("tokenizer", "must be a map, not " + kind_name(*tokenizer));
     }
-    if (chat != nullptr && !chat->is_scalar()) fault("chat_template", "must be text, not " + kind_name(*chat));
+    if (chat != nullptr && !chat->is_scalar())
+      fault("chat_template", "must be text, not " + kind_name(*chat));
     if (source != nullptr && tokenizer != nullptr) {
       fault("tokenizer", "`tokenizer` and `tokenizer_source` exclude each other");
     }
     for (const std::string_view key : {"tokenizer_source", "tokenizer", "chat_template"}) {
       if (present(key) == nullptr) continue;
-      fault(std::string(key), "`" + std::string(key) + "` is not supported yet", std::string(kKeepTokenizer));
+      fault(std::string(key), "`" + std::string(key) + "` is not supported yet",
+            std::string(kKeepTokenizer));
     }
   }
 
@@ -177,7 +185,8 @@ class Reader {
     return read_parameters(*node, child_path(path, "parameters"), method_, level, faults_);
   }
 
-  std::optional<ModelReference> optional_reference(const YamlNode& parent, const std::string& path) {
+  std::optional<ModelReference> optional_reference(const YamlNode& parent,
+                                                   const std::string& path) {
     const YamlNode* node = parent.find("base_model");
     if (node == nullptr || node->is_null()) return std::nullopt;
     return reference(*node, child_path(path, "base_model"));
@@ -191,7 +200,8 @@ class Reader {
     }
     auto parsed = parse_model_reference(node.scalar);
     if (parsed) return std::move(*parsed);
-    broken(path, "`" + printable(node.scalar) + "` is not a model reference: " + parsed.error().message);
+    broken(path,
+           "`" + printable(node.scalar) + "` is not a model reference: " + parsed.error().message);
     return std::nullopt;
   }
 
@@ -203,17 +213,20 @@ class Reader {
       return std::nullopt;
     }
     ModelReference reference;
-    if (!path_and_revision(*model, child_path(path, "model"), reference.path, reference.revision)) return std::nullopt;
+    if (!path_and_revision(*model, child_path(path, "model"), reference.path, reference.revision))
+      return std::nullopt;
     const YamlNode* lora = node.find("lora");
     if (lora != nullptr && !lora->is_null() &&
-        !path_and_revision(*lora, child_path(path, "lora"), reference.lora, reference.lora_revision)) {
+        !path_and_revision(*lora, child_path(path, "lora"), reference.lora,
+                           reference.lora_revision)) {
       return std::nullopt;
     }
     return reference;
   }
 
   // {path, revision}, or PATH[@REVISION].
-  bool path_and_revision(const YamlNode& node, const std::string& path, std::string& file, std::string& revision) {
+  bool path_and_revision(const YamlNode& node, const std::string& path, std::string& file,
+                         std::string& revision) {
     if (node.is_scalar()) {
       auto parsed = parse_model_reference(node.scalar);
       if (!parsed || !parsed->lora.empty()) {
@@ -255,7 +268,8 @@ class Reader {
   template <typename Read>
   void each(const YamlNode& list, const std::string& path, Words keys, Read read) {
     if (!list.is_sequence() || list.items.empty()) {
-      broken(path, list.is_sequence() ? "the list is empty" : "must be a list, not " + kind_name(list));
+      broken(path,
+             list.is_sequence() ? "the list is empty" : "must be a list, not " + kind_name(list));
       return;
     }
     for (std::size_t i = 0; i < list.items.size(); ++i) {
@@ -285,7 +299,9 @@ class Reader {
         broken(where, "`sources` is missing");
       } else {
         each(*sources, child_path(where, "sources"), kSourceKeys,
-             [&](const YamlNode& source, const std::string& at) { slice.sources.push_back(read_source(source, at)); });
+             [&](const YamlNode& source, const std::string& at) {
+               slice.sources.push_back(read_source(source, at));
+             });
       }
       slices.push_back(std::move(slice));
     });
@@ -332,7 +348,8 @@ class Reader {
     }
     if (present.size() != 1) {
       broken(present.empty() ? "" : std::string(present.back()),
-             present.empty() ? "none of `models`, `slices`, `modules` is given" : join(present, " and ") + " stand together",
+             present.empty() ? "none of `models`, `slices`, `modules` is given"
+                             : join(present, " and ") + " stand together",
              "give exactly one of `models`, `slices`, `modules`");
     }
     if (const YamlNode* node = root_.find("models")) recipe.models = read_models(*node, "models");
@@ -351,7 +368,8 @@ class Reader {
       module.parameters = parameters(entry, path, Level::kShared);
       const YamlNode* models = entry.find("models");
       const YamlNode* slices = entry.find("slices");
-      if ((models == nullptr) == (slices == nullptr)) broken(path, "give exactly one of `models` and `slices`");
+      if ((models == nullptr) == (slices == nullptr))
+        broken(path, "give exactly one of `models` and `slices`");
       if (models != nullptr) module.models = read_models(*models, child_path(path, "models"));
       if (slices != nullptr) module.slices = read_slices(*slices, child_path(path, "slices"));
       recipe.modules.emplace(name, std::move(module));

@@ -20,7 +20,8 @@ Result<Part> parse_part(std::string_view text, std::string_view what) {
     return fail(ErrorCode::kInvalidArgument, "more than one `@` in the " + std::string(what));
   }
   Part part{std::string(text.substr(0, at)), {}};
-  if (part.path.empty()) return fail(ErrorCode::kInvalidArgument, "the " + std::string(what) + " is empty");
+  if (part.path.empty())
+    return fail(ErrorCode::kInvalidArgument, "the " + std::string(what) + " is empty");
   if (at == std::string_view::npos) return part;
   part.revision = std::string(text.substr(at + 1));
   if (part.revision.empty()) return fail(ErrorCode::kInvalidArgument, "nothing follows the `@`");
@@ -92,7 +93,8 @@ std::vector<ModelReference> Recipe::referenced_models() const {
   return all;
 }
 
-std::optional<Scalar> evaluate(const ParameterSetting& setting, std::string_view tensor_name, double t) {
+std::optional<Scalar> evaluate(const ParameterSetting& setting, std::string_view tensor_name,
+                               double t) {
   for (const FilteredValue& alternative : setting) {
     const bool matches = alternative.filter.empty() || alternative.filter == "*" ||
                          tensor_name.find(alternative.filter) != std::string_view::npos;

@@ -68,7 +68,8 @@ struct Recipe {
   std::optional<tensor::DType> out_dtype;
   std::string source_text;  // as submitted, for mergekit_config.yml
 
-  // Every distinct model, in order of first mention (base_model last unless it is mentioned before).
+  // Every distinct model, in order of first mention (base_model last unless it is mentioned
+  // before).
   std::vector<ModelReference> referenced_models() const;
 };
 
@@ -76,12 +77,14 @@ struct Recipe {
 // depth 64, no anchors or aliases, no duplicate keys.
 Result<Recipe> read_recipe(std::string_view text);
 
-// The recipe with sorted keys, defaults left out, numbers normalised: equal recipes give equal text.
+// The recipe with sorted keys, defaults left out, numbers normalised: equal recipes give equal
+// text.
 std::string canonical_text(const Recipe& recipe);
 Digest digest(const Recipe& recipe);
 
-// The value of a setting for a tensor at depth t in [0, 1] (first and last gradient value at the ends);
-// nullopt when no filter matches. `tensor_name` as mergekit would test it.
-std::optional<Scalar> evaluate(const ParameterSetting& setting, std::string_view tensor_name, double t);
+// The value of a setting for a tensor at depth t in [0, 1] (first and last gradient value at the
+// ends); nullopt when no filter matches. `tensor_name` as mergekit would test it.
+std::optional<Scalar> evaluate(const ParameterSetting& setting, std::string_view tensor_name,
+                               double t);
 
 }  // namespace crucible::recipe

@@ -76,7 +76,8 @@ std::size_t sequence_length(std::string_view text, std::size_t at) {
   }
   if (lead >= 0xF0 && lead <= 0xF4) {
     if (!follows(1) || !follows(2) || !follows(3)) return 0;
-    const std::uint32_t point = (lead & 0x07U) << 18 | (byte(1) & 0x3FU) << 12 | (byte(2) & 0x3FU) << 6;
+    const std::uint32_t point =
+        (lead & 0x07U) << 18 | (byte(1) & 0x3FU) << 12 | (byte(2) & 0x3FU) << 6;
     return point >= 0x10000 && point <= 0x10FFFF ? 4 : 0;
   }
   return 0;
@@ -101,17 +102,20 @@ std::optional<double> parse_number(std::string_view text) {
   if (error == std::errc::result_out_of_range) {
     // Too small is zero for every use we have; too large is a mistake.
     const auto exponent = text.find_first_of("eE");
-    const bool tiny = exponent != std::string_view::npos && text.find('-', exponent) != std::string_view::npos;
+    const bool tiny =
+        exponent != std::string_view::npos && text.find('-', exponent) != std::string_view::npos;
     return tiny ? std::optional<double>(0) : std::nullopt;
   }
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
+    return std::nullopt;
   return negative ? -value : value;
 }
 
 std::optional<bool> parse_boolean(std::string_view text) {
   const std::string word = lower(trim(text));
   if (word == "true" || word == "yes" || word == "on" || word == "1" || word == "1.0") return true;
-  if (word == "false" || word == "no" || word == "off" || word == "0" || word == "0.0") return false;
+  if (word == "false" || word == "no" || word == "off" || word == "0" || word == "0.0")
+    return false;
   return std::nullopt;
 }
 

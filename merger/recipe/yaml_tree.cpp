@@ -1,7 +1,7 @@
 #include "merger/recipe/yaml_tree.hpp"
 
-#include <yaml-cpp/yaml.h>
 #include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <charconv>
@@ -31,7 +31,8 @@ struct Frame {
 
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  TreeBuilder(YamlDocument& document, const YamlLimits& limits) : document_(document), limits_(limits) {}
+  TreeBuilder(YamlDocument& document, const YamlLimits& limits)
+      : document_(document), limits_(limits) {}
 
   void OnDocumentStart(const YAML::Mark& /*mark*/) override {}
   void OnDocumentEnd() override {}
@@ -75,8 +76,9 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void fault(const YAML::Mark& mark, std::string message, std::string suggestion) {
     if (document_.faults.size() >= 100) return;
-    document_.faults.push_back(
-        {here(), "line " + std::to_string(mark.line + 1) + ": " + std::move(message), std::move(suggestion)});
+    document_.faults.push_back({here(),
+                                "line " + std::to_string(mark.line + 1) + ": " + std::move(message),
+                                std::move(suggestion)});
   }
   void refuse_anchor(const YAML::Mark& mark, YAML::anchor_t anchor) {
     if (anchor != 0) fault(mark, "anchors (`&name`) are not accepted", "write the value out");
@@ -86,7 +88,8 @@ class TreeBuilder final : public YAML::EventHandler {
     fault(mark, "tags (`" + printable(tag, 40) + "`) are not accepted", "remove the tag");
   }
   void count(const YAML::Mark& mark) {
-    if (++nodes_ > limits_.nodes) refuse(mark, "more than " + std::to_string(limits_.nodes) + " values");
+    if (++nodes_ > limits_.nodes)
+      refuse(mark, "more than " + std::to_string(limits_.nodes) + " values");
   }
 
   // In a map with no waiting key, this scalar is the next key.
@@ -129,7 +132,8 @@ class TreeBuilder final : public YAML::EventHandler {
     if (kind == YamlNode::Kind::kScalar) node.scalar = value;
   }
 
-  void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YamlNode::Kind kind) {
+  void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+            YamlNode::Kind kind) {
     count(mark);
     refuse_anchor(mark, anchor);
     refuse_tag(mark, tag);
@@ -164,8 +168,8 @@ class AnyContent final : public YAML::EventHandler {
                 const std::string& /*value*/) override {
     throw Refused{};
   }
-  void OnSequenceStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
-                       YAML::EmitterStyle::value /*style*/) override {
+  void OnSequenceStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/,
+                       YAML::anchor_t /*anchor*/, YAML::EmitterStyle::value /*style*/) override {
     throw Refused{};
   }
   void OnSequenceEnd() override {}
@@ -178,8 +182,10 @@ class AnyContent final : public YAML::EventHandler {
 
 tl::unexpected<Error> refused(std::string message, std::size_t line, std::size_t column) {
   const std::string where =
-      line == 0 ? std::string() : "line " + std::to_string(line) + ", column " + std::to_string(column) + ": ";
-  return fail(Error{ErrorCode::kInvalidArgument, "not a readable YAML document: " + where + message,
+      line == 0 ? std::string()
+                : "line " + std::to_string(line) + ", column " + std::to_string(column) + ": ";
+  return fail(Error{ErrorCode::kInvalidArgument,
+                    "not a readable YAML document: " + where + message,
                     {Fault{"", where + message, ""}}});
 }
 
@@ -187,10 +193,12 @@ tl::unexpected<Error> refused_at(std::string_view text, std::size_t offset, std:
   const std::string_view before = text.substr(0, offset);
   const auto line = static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n')) + 1;
   const std::size_t start = before.rfind('\n');
-  return refused(std::move(message), line, start == std::string_view::npos ? offset + 1 : offset - start);
+  return refused(std::move(message), line,
+                 start == std::string_view::npos ? offset + 1 : offset - start);
 }
 
-// yaml-cpp reads some control bytes as the end of the text, so they are refused before it sees them.
+// yaml-cpp reads some control bytes as the end of the text, so they are refused before it sees
+// them.
 std::size_t find_control(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);
@@ -199,8 +207,9 @@ std::size_t find_control(std::string_view text) {
   return std::string_view::npos;
 }
 
-// Flow nesting is recursion in the parser and in its scanner; counting brackets outside quotes would
-// be a second parser, so the bound here is only against absurd text. The exact bound is in open().
+// Flow nesting is recursion in the parser and in its scanner; counting brackets outside quotes
+// would be a second parser, so the bound here is only against absurd text. The exact bound is in
+// open().
 Result<YamlDocument> run_parser(std::string_view text, const YamlLimits& limits) {
   YamlDocument document;
   std::istringstream in{std::string(text)};
@@ -216,7 +225,8 @@ Result<YamlDocument> run_parser(std::string_view text, const YamlLimits& limits)
     if (refusal.message.empty()) return refused("more than one document (a second `---`)", 0, 0);
     return refused(refusal.message, refusal.line, refusal.column);
   } catch (const YAML::Exception& exception) {
-    return refused(printable(exception.msg, 200), static_cast<std::size_t>(std::max(exception.mark.line, -1) + 1),
+    return refused(printable(exception.msg, 200),
+                   static_cast<std::size_t>(std::max(exception.mark.line, -1) + 1),
                    static_cast<std::size_t>(std::max(exception.mark.column, -1) + 1));
   } catch (const std::exception& exception) {
     return refused(std::string("the parser failed: ") + exception.what(), 0, 0);
@@ -227,7 +237,8 @@ Result<YamlDocument> run_parser(std::string_view text, const YamlLimits& limits)
 bool is_plain_key(std::string_view key) {
   if (key.empty()) return false;
   return std::all_of(key.begin(), key.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
   });
 }
 
@@ -241,8 +252,9 @@ void emit(YAML::Emitter& out, const YamlNode& node) {
       out << node.scalar;
       return;
     case YamlNode::Kind::kSequence: {
-      const bool flat = std::none_of(node.items.begin(), node.items.end(),
-                                     [](const YamlNode& item) { return item.is_map() || item.is_sequence(); });
+      const bool flat =
+          std::none_of(node.items.begin(), node.items.end(),
+                       [](const YamlNode& item) { return item.is_map() || item.is_sequence(); });
       if (flat) out << YAML::Flow;
       out << YAML::BeginSeq;
       for (const YamlNode& item : node.items) emit(out, item);

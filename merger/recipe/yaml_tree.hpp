@@ -17,8 +17,9 @@ struct YamlNode {
   Kind kind = Kind::kNull;
   bool quoted = false;  // the scalar stood in quotes: it is text, whatever it looks like
   std::string scalar;
-  std::vector<YamlNode> items;                             // kSequence
-  std::vector<std::pair<std::string, YamlNode>> entries;  // kMap, in the text's order, keys distinct
+  std::vector<YamlNode> items;  // kSequence
+  std::vector<std::pair<std::string, YamlNode>>
+      entries;             // kMap, in the text's order, keys distinct
   std::size_t line = 0;    // from 1
   std::size_t column = 0;  // from 1
 
@@ -48,8 +49,8 @@ Result<YamlDocument> parse_yaml(std::string_view text, const YamlLimits& limits 
 // Block-style YAML that parses to the same tree. Comments are gone.
 std::string emit_yaml(const YamlNode& node);
 
-// Path notation of faults: "models[1].parameters.weight". Keys that are not plain words are quoted in
-// brackets: `parameters["a.b"]`.
+// Path notation of faults: "models[1].parameters.weight". Keys that are not plain words are quoted
+// in brackets: `parameters["a.b"]`.
 std::string child_path(std::string_view parent, std::string_view key);
 std::string child_path(std::string_view parent, std::size_t index);
 // The inverse: keys and indices in order ("models", "1", "parameters"); an index is flagged true.

@@ -1,0 +1,69 @@
+#include <set>
+#include <utility>
+
+#include "evaluator/engine/model_shape.hpp"
+
+namespace crucible::engine {
+namespace {
+
+constexpr std::size_t kFaultLimit = 50;  // shown; the rest is counted
+
+std::string text_of(const tensor::Shape& shape) {
+  std::string text = "[";
+  for (const std::uint64_t extent : shape) {
+    text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
+  }
+  return text + "]";
+}
+
+// Tensors that checkpoints carry and the computation does not need.
+bool is_redundant(const std::string& name, const ModelShape& shape) {
+  return name.ends_with(".rotary_emb.inv_freq") ||
+         (shape.tied_embeddings && name == "lm_head.weight");
+}
+
+void check_one(const checkpoint::Checkpoint& checkpoint, const TensorPlan& plan,
+               std::vector<Fault>& faults) {
+  const checkpoint::TensorLocation found = checkpoint.find(plan.source);
+  if (found.shard == nullptr) {
+    faults.push_back({plan.source, "is missing", {}});
+    return;
+  }
+  if (found.entry->shape != plan.shape) {
+    faults.push_back({plan.source,
+                      "has shape " + text_of(found.entry->shape) + ", config.json makes it " +
+                          text_of(plan.shape),
+                      {}});
+  }
+  if (!tensor::is_floating(found.entry->dtype)) {
+    faults.push_back({plan.source,
+                      "holds " + std::string(tensor::safetensors_name(found.entry->dtype)) +
+                          ", not floating-point numbers",
+                      "use a checkpoint in F32, BF16 or F16"});
+  }
+}
+
+}  // namespace
+
+Status check_tensors(const checkpoint::Checkpoint& checkpoint, const ModelShape& shape) {
+  std::vector<Fault> faults;
+  std::set<std::string> known;
+  for (const TensorPlan& plan : tensor_plans(shape)) {
+    known.insert(plan.source);
+    check_one(checkpoint, plan, faults);
+  }
+  for (const std::string& name : checkpoint.tensor_names()) {
+    if (known.contains(name) || is_redundant(name, shape)) continue;
+    faults.push_back(
+        {name, "is no part of a " + std::string(model_type(shape.family)) + " of this config", {}});
+  }
+  if (faults.empty()) return {};
+  const std::size_t count = faults.size();
+  if (count > kFaultLimit) faults.resize(kFaultLimit);
+  return fail(Error{ErrorCode::kCorrupt,
+                    checkpoint.folder().string() + ": " + std::to_string(count) +
+                        " tensors do not fit config.json",
+                    std::move(faults)});
+}
+
+}  // namespace crucible::engine

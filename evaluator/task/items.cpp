@@ -1,0 +1,211 @@
+#include "evaluator/task/items.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "merger/base/io.hpp"
+#include "nlohmann/json.hpp"
+
+namespace crucible::task {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint64_t kFileLimit = 256ULL << 20;
+constexpr std::size_t kChoiceLimit = 256;
+constexpr int kDepthLimit = 32;
+
+// Where a fault lies and how to report it.
+struct LineFaults {
+  std::string place;  // "sums.jsonl:3"
+  std::vector<Fault>& faults;
+  void add(std::string_view key, std::string message, std::string suggestion = {}) const {
+    std::string path = place;
+    if (!key.empty()) path.append(" ").append(key);
+    faults.push_back({std::move(path), std::move(message), std::move(suggestion)});
+  }
+};
+
+std::optional<json> parse_line(std::string_view line, const LineFaults& faults) {
+  bool too_deep = false;
+  const json::parser_callback_t watch_depth = [&](int depth, json::parse_event_t, json&) {
+    if (depth > kDepthLimit) too_deep = true;
+    return !too_deep;
+  };
+  json item = json::parse(line, watch_depth, false);
+  if (too_deep) {
+    faults.add("", "is nested too deeply");
+    return std::nullopt;
+  }
+  if (!item.is_object()) {
+    faults.add("", "is not a JSON object", "write one object a line, in UTF-8");
+    return std::nullopt;
+  }
+  return item;
+}
+
+std::optional<std::string> text_at(const json& item, const std::string& key,
+                                   const LineFaults& faults) {
+  const auto found = item.find(key);
+  if (found == item.end() || !found->is_string()) {
+    faults.add(key, found == item.end() ? "is missing" : "is not a string");
+    return std::nullopt;
+  }
+  return found->get<std::string>();
+}
+
+std::optional<std::vector<std::string>> texts_at(const json& item, const std::string& key,
+                                                 const LineFaults& faults) {
+  const auto found = item.find(key);
+  if (found == item.end() || !found->is_array()) {
+    faults.add(key, found == item.end() ? "is missing" : "is not a list of strings");
+    return std::nullopt;
+  }
+  if (found->size() < 2 || found->size() > kChoiceLimit) {
+    faults.add(key, "has " + std::to_string(found->size()) + " choices; 2 to " +
+                        std::to_string(kChoiceLimit) + " are possible");
+    return std::nullopt;
+  }
+  std::vector<std::string> texts;
+  for (const json& choice : *found) {
+    if (!choice.is_string()) {
+      faults.add(key, "is not a list of strings");
+      return std::nullopt;
+    }
+    texts.push_back(choice.get<std::string>());
+  }
+  return texts;
+}
+
+// An index, or a letter counted from A.
+std::optional<std::size_t> choice_index(const json& value) {
+  if (value.is_number_unsigned()) return value.get<std::size_t>();
+  if (!value.is_string()) return std::nullopt;
+  const std::string letter = value.get<std::string>();
+  if (letter.size() != 1 || letter[0] < 'A' || letter[0] > 'Z') return std::nullopt;
+  return static_cast<std::size_t>(letter[0] - 'A');
+}
+
+std::optional<std::vector<std::size_t>> gold_at(const json& item, const std::string& key,
+                                                std::size_t choices, const LineFaults& faults) {
+  const auto found = item.find(key);
+  if (found == item.end()) {
+    faults.add(key, "is missing");
+    return std::nullopt;
+  }
+  const json list = found->is_array() ? *found : json::array({*found});
+  std::vector<std::size_t> gold;
+  for (const json& value : list) {
+    const auto index = choice_index(value);
+    if (!index || *index >= choices) {
+      faults.add(key, value.dump(-1, ' ', false, json::error_handler_t::replace) +
+                          " is not the number (from 0) or letter of one of " +
+                          std::to_string(choices) + " choices");
+      return std::nullopt;
+    }
+    gold.push_back(*index);
+  }
+  std::sort(gold.begin(), gold.end());
+  if (gold.empty() || std::adjacent_find(gold.begin(), gold.end()) != gold.end()) {
+    faults.add(key, gold.empty() ? "names no choice" : "names a choice twice");
+    return std::nullopt;
+  }
+  return gold;
+}
+
+// Continuation and text of a choice: the delimiter stands in front of the first exactly once and is
+// no part of the second.
+void add_choice(Document& document, const std::string& choice, const std::string& delimiter) {
+  const bool has_it = !delimiter.empty() && choice.starts_with(delimiter);
+  document.choices.push_back(has_it ? choice : delimiter + choice);
+  document.choice_texts.push_back(has_it ? choice.substr(delimiter.size()) : choice);
+}
+
+bool add_choices(Document& document, const std::vector<std::string>& choices,
+                 const ItemFormat& format, const std::string& key, const LineFaults& faults) {
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    add_choice(document, choices[i], format.delimiter);
+    if (document.choice_texts.back().empty()) {
+      faults.add(key + "[" + std::to_string(i) + "]", "is empty");
+      return false;
+    }
+  }
+  return true;
+}
+
+std::optional<Document> read_multiple_choice(const json& item, const ItemFormat& format,
+                                             const LineFaults& faults) {
+  const FieldNames& fields = format.fields;
+  auto query = text_at(item, fields.query, faults);
+  const auto choices = texts_at(item, fields.choices, faults);
+  if (!query || !choices) return std::nullopt;
+  auto gold = gold_at(item, fields.gold, choices->size(), faults);
+  Document document;
+  if (!add_choices(document, *choices, format, fields.choices, faults) || !gold) return std::nullopt;
+  document.context = std::move(*query);
+  document.gold = std::move(*gold);
+  return document;
+}
+
+// AGIEval's own zero-shot prompt (Zhong et al. 2023, arXiv:2304.06364), scored as the Nous fork of the
+// harness does: the options in full, "(A)..." included, are the continuations.
+std::optional<Document> read_agieval(const json& item, const ItemFormat& format,
+                                     const LineFaults& faults) {
+  const auto question = text_at(item, "question", faults);
+  const auto options = texts_at(item, "options", faults);
+  const auto passage = item.find("passage");
+  const bool has_passage = passage != item.end() && !passage->is_null();
+  if (has_passage && !passage->is_string()) faults.add("passage", "is neither a string nor null");
+  if (!question || !options || (has_passage && !passage->is_string())) return std::nullopt;
+  if (options->size() > 26) {
+    faults.add("options", "are more than the alphabet has letters");
+    return std::nullopt;
+  }
+  auto gold = gold_at(item, "label", options->size(), faults);
+  Document document;
+  if (!add_choices(document, *options, format, "options", faults) || !gold) return std::nullopt;
+  std::string& text = document.context;
+  if (has_passage) text = passage->get<std::string>();
+  text.append("Q: ").append(*question).append(" Answer Choices:");
+  for (const std::string& option : *options) text.append(" ").append(option);
+  text.append("\nA: Among A through ");
+  text.push_back(static_cast<char>('A' + options->size() - 1));
+  text.append(", the answer is");
+  document.gold = std::move(*gold);
+  return document;
+}
+
+}  // namespace
+
+std::vector<Document> read_items(const std::filesystem::path& file, const ItemFormat& format,
+                                 std::vector<Fault>& faults) {
+  const auto text = io::read_text(file, kFileLimit);
+  if (!text) {
+    faults.push_back({file.filename().string(), text.error().message, {}});
+    return {};
+  }
+  std::vector<Document> documents;
+  std::size_t line_number = 0;
+  for (std::size_t begin = 0; begin < text->size();) {
+    const std::size_t end = std::min(text->find('\n', begin), text->size());
+    const std::string_view line = std::string_view(*text).substr(begin, end - begin);
+    begin = end + 1;
+    ++line_number;
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    const LineFaults line_faults{file.filename().string() + ":" + std::to_string(line_number),
+                                 faults};
+    const auto item = parse_line(line, line_faults);
+    if (!item) continue;
+    auto document = format.kind == ItemFormat::Kind::kAgieval
+                        ? read_agieval(*item, format, line_faults)
+                        : read_multiple_choice(*item, format, line_faults);
+    if (!document) continue;
+    document->id = std::to_string(documents.size());
+    documents.push_back(std::move(*document));
+  }
+  return documents;
+}
+
+}  // namespace crucible::task

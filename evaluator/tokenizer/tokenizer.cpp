@@ -1,0 +1,181 @@
+#include "evaluator/tokenizer/tokenizer.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "evaluator/tokenizer/rust/crucible_tokenizers.h"
+#include "merger/base/io.hpp"
+
+namespace crucible::tokenizer {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint64_t kTokenizerLimit = 128ULL << 20;  // Gemma's, with 256k tokens, has 34 MB
+constexpr std::uint64_t kConfigLimit = 16ULL << 20;
+
+struct Release {
+  void operator()(void* memory) const { crucible_tokenizer_release(memory); }
+};
+template <typename T>
+using Owned = std::unique_ptr<T, Release>;
+
+std::string message_of(const Owned<char>& error) {
+  return error ? std::string(error.get()) : std::string("no reason given");
+}
+
+std::string join(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+Error missing_tokenizer(const checkpoint::Checkpoint& checkpoint) {
+  const auto& files = checkpoint.tokenizer_files();
+  std::string message = checkpoint.folder().string() + " has no tokenizer.json";
+  message += files.empty() ? " and no other tokenizer file" : ", only " + join(files);
+  message +=
+      "; write one with transformers: AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)";
+  return {ErrorCode::kInvalidArgument, std::move(message), {}};
+}
+
+// An optional JSON object beside the weights; absent, oversized or broken ones count as empty.
+json optional_json(const checkpoint::Checkpoint& checkpoint, const char* name) {
+  const auto text = io::read_text(checkpoint.folder() / name, kConfigLimit);
+  if (!text) return json::object();
+  json value = json::parse(*text, nullptr, false);
+  return value.is_object() ? value : json::object();
+}
+
+// A special token's spelling: "<s>", or an object with "content".
+std::string spelling(const json& config, const char* key) {
+  const auto found = config.find(key);
+  if (found == config.end()) return {};
+  if (found->is_string()) return found->get<std::string>();
+  if (found->is_object() && found->contains("content") && (*found)["content"].is_string()) {
+    return (*found)["content"].get<std::string>();
+  }
+  return {};
+}
+
+// bos_token_id and the like: an id, or a list of which the first counts.
+std::optional<std::int64_t> id_in(const json& config, const char* key) {
+  const auto found = config.find(key);
+  if (found == config.end()) return std::nullopt;
+  const json& value = found->is_array() && !found->empty() ? found->front() : *found;
+  if (!value.is_number_integer()) return std::nullopt;
+  return value.get<std::int64_t>();
+}
+
+std::string id_spelling(const crucible_tokenizer* handle, std::int32_t id) {
+  std::size_t length = 0;
+  const Owned<char> text(
+      crucible_tokenizer_id_to_token(handle, static_cast<std::uint32_t>(id), &length));
+  return text ? std::string(text.get(), length) : std::string();
+}
+
+}  // namespace
+
+void Tokenizer::Free::operator()(crucible_tokenizer* handle) const {
+  crucible_tokenizer_free(handle);
+}
+
+Result<Tokenizer> Tokenizer::load(const checkpoint::Checkpoint& checkpoint,
+                                  std::uint64_t vocabulary) {
+  const auto path = checkpoint.folder() / "tokenizer.json";
+  const auto text = io::read_text(path, kTokenizerLimit);
+  if (!text) {
+    if (text.error().code == ErrorCode::kNotFound) return fail(missing_tokenizer(checkpoint));
+    return fail(Error(text.error()).with_context("reading the tokenizer"));
+  }
+  Tokenizer tokenizer;
+  tokenizer.vocabulary_ = vocabulary;
+  char* raw_error = nullptr;
+  tokenizer.handle_.reset(crucible_tokenizer_load(text->data(), text->size(), &raw_error));
+  const Owned<char> error(raw_error);
+  if (!tokenizer.handle_) {
+    return fail(ErrorCode::kCorrupt, path.string() + " is no usable tokenizer: " + message_of(error));
+  }
+  if (auto found = tokenizer.find_special_tokens(checkpoint); !found) return fail(found.error());
+  if (auto found = tokenizer.find_prefix(); !found) return fail(found.error());
+  return tokenizer;
+}
+
+Status Tokenizer::find_special_tokens(const checkpoint::Checkpoint& checkpoint) {
+  const std::array<json, 2> texts = {optional_json(checkpoint, "tokenizer_config.json"),
+                                     optional_json(checkpoint, "special_tokens_map.json")};
+  const auto resolve = [&](const char* text_key, const char* id_key) {
+    for (const json& config : texts) {
+      const std::string token = spelling(config, text_key);
+      if (!token.empty()) {
+        if (const auto id = token_to_id(token)) return id;
+      }
+    }
+    const auto id = id_in(checkpoint.config(), id_key);
+    if (!id || *id < 0 || static_cast<std::uint64_t>(*id) >= vocabulary_) {
+      return std::optional<std::int32_t>();
+    }
+    return std::optional(static_cast<std::int32_t>(*id));
+  };
+  bos_ = resolve("bos_token", "bos_token_id");
+  eos_ = resolve("eos_token", "eos_token_id");
+  if (bos_) bos_text_ = id_spelling(handle_.get(), *bos_);
+  return {};
+}
+
+Status Tokenizer::find_prefix() {
+  const auto plain = encode("a", false);
+  const auto with_special = encode("a", true);
+  if (!plain) return fail(plain.error());
+  if (!with_special) return fail(with_special.error());
+  const std::size_t added = with_special->size() - std::min(with_special->size(), plain->size());
+  const auto middle = with_special->begin() + static_cast<std::ptrdiff_t>(added);
+  adds_behind_ = !std::equal(middle, with_special->end(), plain->begin(), plain->end());
+  if (!adds_behind_) prefix_.assign(with_special->begin(), middle);
+  return {};
+}
+
+Result<std::vector<std::int32_t>> Tokenizer::encode(std::string_view text, bool add_special) const {
+  std::uint32_t* raw_ids = nullptr;
+  std::size_t count = 0;
+  char* raw_error = nullptr;
+  const bool encoded = crucible_tokenizer_encode(handle_.get(), text.data(), text.size(),
+                                                 add_special, &raw_ids, &count, &raw_error);
+  const Owned<std::uint32_t> ids(raw_ids);
+  const Owned<char> error(raw_error);
+  if (!encoded) {
+    return fail(ErrorCode::kInvalidArgument, "text cannot be encoded: " + message_of(error));
+  }
+  std::vector<std::int32_t> result;
+  result.reserve(count);
+  for (const std::uint32_t id : std::span(ids.get(), count)) {
+    if (id >= vocabulary_) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "the tokenizer gives id " + std::to_string(id) + ", but the model has only " +
+                      std::to_string(vocabulary_) + " embedding rows");
+    }
+    result.push_back(static_cast<std::int32_t>(id));
+  }
+  return result;
+}
+
+Result<std::string> Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_special) const {
+  std::vector<std::uint32_t> plain;
+  for (const std::int32_t id : ids) plain.push_back(static_cast<std::uint32_t>(id));
+  std::size_t length = 0;
+  char* raw_error = nullptr;
+  const Owned<char> text(crucible_tokenizer_decode(handle_.get(), plain.data(), plain.size(),
+                                                   skip_special, &length, &raw_error));
+  const Owned<char> error(raw_error);
+  if (!text) return fail(ErrorCode::kInvalidArgument, "ids cannot be decoded: " + message_of(error));
+  return std::string(text.get(), length);
+}
+
+std::optional<std::int32_t> Tokenizer::token_to_id(std::string_view token) const {
+  const std::int64_t id = crucible_tokenizer_token_to_id(handle_.get(), token.data(), token.size());
+  if (id < 0 || static_cast<std::uint64_t>(id) >= vocabulary_) return std::nullopt;
+  return static_cast<std::int32_t>(id);
+}
+
+}  // namespace crucible::tokenizer

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "merger/method/combine.hpp"
+#include "merger/method/method.hpp"
+#include "merger/method/reduce.hpp"
+#include "merger/method/sparsifier.hpp"
+
+// What the task-vector methods share (Task Arithmetic, Ilharco et al. 2022, arXiv:2212.04089, and
+// its sparsifying relatives):
+//   delta_i = x_i - base;  prune;  optionally rescale to the L1 norm from before;  d_i = w_i
+//   delta_i merged  = sum of d_i, or of those that agree with the elected sign (TIES,
+//   arXiv:2306.01708) out     = base + lambda * merged, merged divided by the sum of weights when
+//   `normalize`
+// Every line rounds to the work type.
+namespace crucible::method {
+
+inline constexpr std::size_t kPieceElements = 2048;  // what is computed at a time, in the cache
+
+template <typename A>
+struct TaskVectors {
+  using Value = typename A::Value;
+  std::size_t base = 0;
+  std::vector<std::size_t> models;  // input numbers, without the base
+  std::vector<Value> weights;       // one a model
+  std::vector<Value> factors;       // rescaling; 1 = none
+  std::vector<double> densities;
+  bool elect_sign = false;
+  bool normalize = false;
+  bool rescale = false;
+  double lambda = 1;
+  std::uint64_t elements = 0;
+  std::shared_ptr<const Sparsifier<Value>> sparsifier;  // nullptr: nothing is pruned
+};
+
+template <typename A>
+TaskVectors<A> read_task_vectors(const TensorTask& task, std::uint64_t elements) {
+  TaskVectors<A> vectors;
+  vectors.base = task.base.value_or(0);
+  vectors.elements = elements;
+  for (std::size_t i = 0; i < task.models.size(); ++i) {
+    if (i == vectors.base) continue;
+    vectors.models.push_back(i);
+    vectors.weights.push_back(coefficient<A>(task.models[i].number("weight")));
+    vectors.densities.push_back(task.models[i].number("density"));
+    vectors.factors.push_back(1);
+  }
+  vectors.normalize = task.shared.boolean("normalize");
+  vectors.rescale = task.shared.boolean("rescale");
+  vectors.lambda = task.shared.number("lambda");
+  return vectors;
+}
+
+// Calls visit(offset, delta) for successive pieces of model `m`'s difference in `tile`.
+template <typename A, typename Visit>
+void for_each_delta(const TaskVectors<A>& vectors, const Tile<typename A::Value>& tile,
+                    std::size_t m, std::size_t from, std::size_t count, const Visit& visit) {
+  using Value = typename A::Value;
+  alignas(64) std::array<Value, kPieceElements> delta;
+  for (std::size_t offset = from; offset < from + count; offset += kPieceElements) {
+    const std::size_t size = std::min(kPieceElements, from + count - offset);
+    subtract<A>(tile.inputs[vectors.models[m]] + offset, tile.inputs[vectors.base] + offset,
+                delta.data(), size);
+    visit(offset, std::span<Value>(delta.data(), size));
+  }
+}
+
+// Fills `factors` with sum|delta| / sum|pruned delta|, both rounded to the work type (`Sum`: the
+// type that the pruning is done in, float32 for float16 under random pruning).
+template <typename A, typename Sum = A>
+Status compute_rescaling(TaskVectors<A>& vectors, Tiles<typename A::Value>& tiles) {
+  using Value = typename A::Value;
+  const std::size_t count = vectors.models.size();
+  std::vector<BlockSum> before(count, BlockSum(tiles.blocks()));
+  std::vector<BlockSum> after(count, BlockSum(tiles.blocks()));
+  auto status = tiles.scan([&](unsigned, const Tile<Value>& tile) {
+    for (std::size_t m = 0; m < count; ++m) {
+      const auto pruner = vectors.sparsifier->begin(m, tile.index);
+      if (pruner == nullptr) continue;
+      for (std::size_t from = 0; from < tile.count; from += kBlockElements) {
+        double all = 0;
+        double kept = 0;
+        const std::size_t size = std::min(kBlockElements, tile.count - from);
+        for_each_delta<A>(vectors, tile, m, from, size, [&](std::size_t, std::span<Value> delta) {
+          all += sum_of_magnitudes<Value>(delta.data(), delta.size());
+          pruner->prune(delta);
+          kept += sum_of_magnitudes<Value>(delta.data(), delta.size());
+        });
+        before[m].set(tile.first + from, all);
+        after[m].set(tile.first + from, kept);
+      }
+    }
+  });
+  if (!status) return status;
+  constexpr double kSmallestSum = 1e-7;
+  for (std::size_t m = 0; m < count; ++m) {
+    const Value all = coefficient<Sum>(before[m].total());
+    const Value kept = coefficient<Sum>(after[m].total());
+    if (static_cast<double>(all) < kSmallestSum || static_cast<double>(kept) < kSmallestSum)
+      continue;
+    vectors.factors[m] = Sum::round(all / kept);
+  }
+  return {};
+}
+
+// The tile function, once pruning and rescaling are known.
+template <typename A>
+Apply<typename A::Value> apply_task_vectors(TaskVectors<A> vectors) {
+  using Value = typename A::Value;
+  return [vectors = std::move(vectors)](const Tile<Value>& tile, Value* out) {
+    const std::size_t count = vectors.models.size();
+    const Value* base = tile.inputs[vectors.base];
+    if (count == 0) {
+      std::copy_n(base, tile.count, out);
+      return;
+    }
+    std::vector<std::unique_ptr<Pruner<Value>>> pruners(count);
+    if (vectors.sparsifier != nullptr) {
+      for (std::size_t m = 0; m < count; ++m) pruners[m] = vectors.sparsifier->begin(m, tile.index);
+    }
+    std::vector<Value> weighted(count * kPieceElements);
+    std::vector<const Value*> rows(count);
+    for (std::size_t m = 0; m < count; ++m) rows[m] = weighted.data() + m * kPieceElements;
+    Combiner<A> combiner(vectors.weights, vectors.elect_sign, vectors.normalize, vectors.lambda,
+                         vectors.elements);
+    for (std::size_t offset = 0; offset < tile.count; offset += kPieceElements) {
+      const std::size_t size = std::min(kPieceElements, tile.count - offset);
+      for (std::size_t m = 0; m < count; ++m) {
+        Value* delta = weighted.data() + m * kPieceElements;
+        subtract<A>(tile.inputs[vectors.models[m]] + offset, base + offset, delta, size);
+        if (pruners[m] != nullptr) pruners[m]->prune(std::span<Value>(delta, size));
+        if (vectors.factors[m] != Value{1}) scale<A>(delta, vectors.factors[m], size);
+        scale<A>(delta, vectors.weights[m], size);
+      }
+      combiner.combine(rows, base + offset, tile.first + offset, out + offset, size);
+    }
+  };
+}
+
+}  // namespace crucible::method

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+
+#include "merger/base/error.hpp"
+
+// How a method sees one tensor: as tiles, the same element range of every input at a time, so that
+// a tensor of any size is merged in bounded memory.
+namespace crucible::method {
+
+// Sums over a tensor are taken over blocks of this many elements and then added in block order, so
+// the result depends neither on the tile size nor on the threads. Tiles hold whole blocks.
+inline constexpr std::size_t kBlockElements = 1U << 16;
+
+template <typename Value>
+struct Tile {
+  std::uint64_t index = 0;               // of the tile
+  std::uint64_t first = 0;               // element
+  std::size_t count = 0;                 // elements; tile_elements() but for the last tile
+  std::span<const Value* const> inputs;  // in the order of TensorTask; already in the work type
+};
+
+// Passes over all tiles of one tensor.
+template <typename Value>
+class Tiles {
+ public:
+  virtual ~Tiles() = default;
+  virtual std::uint64_t elements() const = 0;
+  virtual std::size_t tile_elements() const = 0;
+  std::uint64_t count() const { return (elements() + tile_elements() - 1) / tile_elements(); }
+  std::uint64_t blocks() const { return (elements() + kBlockElements - 1) / kBlockElements; }
+  virtual unsigned workers() const = 0;
+
+  // Calls visit once for every tile, several at the same time; worker < workers() is the caller's
+  // number. Errors: reading the inputs, kCancelled.
+  using Visit = std::function<void(unsigned worker, const Tile<Value>& tile)>;
+  virtual Status scan(const Visit& visit) = 0;
+};
+
+// Computes one tile of the output into `out` (tile.count values, rounded to the work type). Called
+// for every tile once, several at the same time.
+template <typename Value>
+using Apply = std::function<void(const Tile<Value>& tile, Value* out)>;
+
+}  // namespace crucible::method

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+
+#include "merger/plan/merge_plan.hpp"
+
+namespace crucible::plan {
+
+// How the memory budget is spent: `workers` threads, each with room for one tile of every input and
+// of the output. The budget decides speed only; the result is the same for every one.
+struct BufferPlan {
+  unsigned workers = 1;
+  std::uint64_t bytes = 0;         // at the peak
+  std::uint64_t budget_bytes = 0;  // what tiles may take
+};
+
+// Fewer threads than asked for when even the smallest tiles do not fit; one thread always runs.
+BufferPlan plan_buffers(const MergePlan& plan, const MergeOptions& options);
+
+// Elements of a tile for one tensor: a multiple of method::kBlockElements.
+std::size_t tile_elements(const PlannedTensor& planned, const BufferPlan& buffers);
+
+}  // namespace crucible::plan

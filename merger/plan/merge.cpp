@@ -1,0 +1,146 @@
+#include "merger/plan/merge.hpp"
+
+#include <chrono>
+#include <system_error>
+
+#include "merger/checkpoint/content_digest.hpp"
+#include "merger/plan/executor.hpp"
+#include "merger/plan/output_folder.hpp"
+
+namespace crucible::plan {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::uint64_t kSideFileBytes = 64ULL << 20;  // room for config, tokenizer and headers
+
+fs::path normal(const fs::path& path) {
+  std::error_code error;
+  fs::path absolute = fs::absolute(path, error).lexically_normal();
+  return absolute.has_filename() ? absolute : absolute.parent_path();
+}
+
+Result<Preflight> describe_plan(const MergePlan& plan, const MergeOptions& options,
+                                const fs::path& out_parent) {
+  Preflight found;
+  found.architecture = plan.models.front().architecture->model_type;
+  found.layers = plan.layers;
+  found.tensors = plan.tensors.size();
+  found.parameters = plan.parameters();
+  found.output_bytes = plan.output_bytes();
+  found.input_bytes = plan.input_bytes();
+  found.memory_bytes = plan_buffers(plan, options).bytes;
+  found.dtype = tensor::torch_name(plan.main_dtype());
+  found.warnings = plan.warnings;
+  const auto free = io::free_bytes(out_parent);
+  if (!free) return fail(free.error());
+  found.free_disk_bytes = *free;
+  if (*free < found.output_bytes + kSideFileBytes) {
+    return fail(Error{ErrorCode::kNoSpace,
+                      "not enough disk space for the merged model",
+                      {{"",
+                        "the model needs " + std::to_string(found.output_bytes) + " bytes, " +
+                            out_parent.string() + " has " + std::to_string(*free) + " free",
+                        "free space, or write to another file system"}}});
+  }
+  return found;
+}
+
+std::vector<std::string> warnings_of(const MergePlan& plan,
+                                     const std::vector<TensorResult>& results) {
+  std::vector<std::string> warnings;
+  for (const Fault& fault : plan.warnings) {
+    warnings.push_back((fault.path.empty() ? "" : fault.path + ": ") + fault.message);
+  }
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (results[i].not_finite == 0) continue;
+    warnings.push_back("tensor " + plan.tensors[i].name + " has " +
+                       std::to_string(results[i].not_finite) + " values that are NaN or infinite");
+  }
+  return warnings;
+}
+
+std::vector<safetensors::OutputTensor> outputs_of(const MergePlan& plan) {
+  std::vector<safetensors::OutputTensor> outputs;
+  for (const PlannedTensor& planned : plan.tensors)
+    outputs.push_back({planned.name, planned.output, planned.shape});
+  return outputs;
+}
+
+}  // namespace
+
+ModelResolver resolve_beneath(std::vector<fs::path> folders) {
+  return
+      [folders = std::move(folders)](const recipe::ModelReference& reference) -> Result<fs::path> {
+        const fs::path path = reference.path;
+        std::error_code error;
+        std::string tried;
+        if (path.is_absolute()) {
+          if (fs::exists(path, error)) return path;
+          tried = path.string();
+        } else {
+          for (const fs::path& folder : folders) {
+            if (fs::exists(folder / path, error)) return folder / path;
+            tried += (tried.empty() ? "" : ", ") + (folder / path).string();
+          }
+        }
+        return fail(ErrorCode::kNotFound, "model " + reference.path + " not found" +
+                                              (tried.empty() ? "" : "; looked at " + tried));
+      };
+}
+
+Result<Preflight> preflight(const recipe::Recipe& recipe, const ModelResolver& resolver,
+                            const MergeOptions& options, const fs::path& out_parent) {
+  const auto plan = build_plan(recipe, resolver);
+  if (!plan) return fail(plan.error());
+  return describe_plan(*plan, options, out_parent);
+}
+
+Result<MergeReport> execute(const MergePlan& plan, const recipe::Recipe& recipe,
+                            const MergeOptions& options, const fs::path& out,
+                            const ProgressSink& progress, std::stop_token stop,
+                            io::Syscalls& calls) {
+  const auto begin = std::chrono::steady_clock::now();
+  auto staging = StagingFolder::create(out, calls);
+  if (!staging) return fail(std::move(staging.error()));
+  const auto files =
+      write_side_files(plan, recipe, staging->path(), out.filename().string(), calls);
+  if (!files) return fail(files.error());
+  auto writer = safetensors::ShardedWriter::create(staging->path(), outputs_of(plan),
+                                                   options.shard_bytes, calls);
+  if (!writer) return fail(std::move(writer.error()));
+  const auto results = write_tensors(plan, options, *writer, progress, stop);
+  if (!results) return fail(results.error());
+  if (auto status = writer->finish(); !status) return fail(std::move(status.error()));
+  if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "the merge was cancelled");
+  if (auto status = staging->publish(out, calls); !status) return fail(std::move(status.error()));
+
+  MergeReport report;
+  std::map<std::string, Digest> tensors;
+  for (std::size_t i = 0; i < results->size(); ++i)
+    tensors.emplace(plan.tensors[i].name, (*results)[i].digest);
+  report.content_digest = checkpoint::combine_digests(files->config, files->tokenizer, tensors);
+  report.tensors = plan.tensors.size();
+  report.parameters = plan.parameters();
+  report.output_bytes = plan.output_bytes();
+  report.warnings = warnings_of(plan, *results);
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return report;
+}
+
+Result<MergeReport> merge(const recipe::Recipe& recipe, const ModelResolver& resolver,
+                          const MergeOptions& options, const fs::path& out,
+                          const ProgressSink& progress, std::stop_token stop) {
+  const fs::path target = normal(out);
+  std::error_code error;
+  if (fs::exists(target, error))
+    return fail(ErrorCode::kConflict, target.string() + " exists already");
+  const auto plan = build_plan(recipe, resolver);
+  if (!plan) return fail(plan.error());
+  const auto found = describe_plan(*plan, options, target.parent_path());
+  if (!found) return fail(found.error());
+  if (auto status = io::make_folders(target.parent_path()); !status)
+    return fail(std::move(status.error()));
+  return execute(*plan, recipe, options, target, progress, std::move(stop));
+}
+
+}  // namespace crucible::plan

@@ -1,0 +1,114 @@
+#include "server/pipeline/evaluation_stage.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "merger/base/io.hpp"
+#include "server/pipeline/work.hpp"
+#include "server/store/evaluations.hpp"
+
+namespace crucible::server::pipeline {
+
+std::filesystem::path EvaluationStage::staged(const queue::Lease& lease) const {
+  return state_.staging(lease.id(), lease.attempt()) / "report";
+}
+
+Result<store::StoredModel> EvaluationStage::model_of(const queue::Lease& lease) {
+  return store_.read([&](store::Database& database) {
+    return store::get_model(database, lease.job.job.model_id.value_or(0));
+  });
+}
+
+Result<bool> EvaluationStage::settle(queue::Lease& lease) {
+  auto known = store_.read([&](store::Database& database) {
+    return store::evaluation_by_work(database, lease.job.work_key);
+  });
+  if (!known) return fail(std::move(known).error());
+  if (!*known) return false;
+  auto status = queue_.succeed(lease, [&](store::Database& database, store::JobMove& move) -> Status {
+    auto done = settle_evaluation(database, lease.job, move);
+    if (!done) return fail(std::move(done).error());
+    return {};
+  });
+  if (!status) return fail(std::move(status).error());
+  return true;
+}
+
+Result<nlohmann::json> EvaluationStage::prepare(const queue::Lease& lease) {
+  auto model = model_of(lease);
+  if (!model) return fail(std::move(model).error());
+  if (auto status = models_.check_unchanged(*model); !status) {
+    return fail(ErrorCode::kInvalidArgument, std::move(status).error().message);
+  }
+  auto suite = suites_.find(lease.job.job.suites.front());
+  if (!suite) return fail(std::move(suite).error());
+  const auto staging = state_.staging(lease.id(), lease.attempt());
+  remove_below(state_.staging(), staging);
+  if (auto status = io::make_folder(staging); !status) return fail(std::move(status).error());
+  EvaluationSpec spec;
+  spec.model_folder = model->model.path;
+  spec.model_name = model->model.name;
+  spec.suite_file = suite->file.string();
+  spec.threads = limits_.threads;
+  spec.out = staged(lease).string();
+  return to_json(spec);
+}
+
+// The same key means the same scores, so a folder that a stopped daemon published is as good as ours;
+// ours is taken, since its files are known to be whole.
+Status EvaluationStage::publish(const queue::Lease& lease, const std::filesystem::path& target) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(staged(lease), error)) {
+    if (std::filesystem::is_directory(target, error)) return {};
+    return fail(ErrorCode::kUnavailable, "the report is gone from staging; it is made again");
+  }
+  remove_below(state_.evaluations(), target);
+  return io::publish_folder(staged(lease), target);
+}
+
+Status EvaluationStage::finish(queue::Lease& lease, const nlohmann::json& json) {
+  auto result = evaluation_result_from(json);
+  if (!result) return fail(std::move(result).error());
+  auto model = model_of(lease);
+  if (!model) return fail(std::move(model).error());
+  store::NewEvaluation added;
+  added.work_key = evaluation_key(model->model.digest, result->suite_digest);
+  added.model_digest = model->model.digest;
+  auto known = store_.read([&](store::Database& database) {
+    return store::evaluation_by_work(database, added.work_key);
+  });
+  if (!known) return fail(std::move(known).error());
+  const auto folder = state_.evaluations() / added.work_key;
+  if (!*known) {
+    if (auto status = publish(lease, folder); !status) return status;
+  }
+  added.samples_path = (folder / "samples.jsonl").string();
+  Evaluation& evaluation = added.evaluation;
+  evaluation.model = {model->model.id, model->model.name};
+  evaluation.suite = result->suite;
+  evaluation.suite_digest = result->suite_digest;
+  evaluation.engine = result->engine;
+  evaluation.dtype = result->dtype;
+  evaluation.score = result->score;
+  evaluation.standard_error = result->standard_error;
+  evaluation.items = result->items;
+  evaluation.seconds = result->seconds;
+  evaluation.job_id = lease.id();
+  evaluation.tasks = std::move(result->tasks);
+  auto status = queue_.succeed(lease, [&](store::Database& database, store::JobMove& move) -> Status {
+    added.evaluation.created_at = move.at;
+    auto id = store::keep_evaluation(database, added);
+    if (!id) return fail(std::move(id).error());
+    move.message = fmt::format("evaluation {}: {} {:.4f}", *id, result->suite, result->score);
+    return {};
+  });
+  if (status) discard(lease);
+  return status;
+}
+
+void EvaluationStage::discard(const queue::Lease& lease) {
+  remove_below(state_.staging(), state_.staging(lease.id(), lease.attempt()));
+}
+
+}  // namespace crucible::server::pipeline

@@ -1,0 +1,307 @@
+#include "server/pipeline/model_catalog.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "merger/base/io.hpp"
+#include "server/pipeline/state_folder.hpp"
+#include "server/store/near.hpp"
+
+namespace crucible::server::pipeline {
+namespace {
+
+constexpr std::size_t kMostNamesShown = 8;
+
+void mention_slices(const std::vector<recipe::OutputSlice>& slices, const std::string& prefix,
+                    std::vector<ModelMention>& mentions) {
+  for (std::size_t i = 0; i < slices.size(); ++i) {
+    for (std::size_t j = 0; j < slices[i].sources.size(); ++j) {
+      mentions.push_back({fmt::format("{}slices[{}].sources[{}].model", prefix, i, j),
+                          slices[i].sources[j].model});
+    }
+    if (slices[i].base_model) {
+      mentions.push_back({fmt::format("{}slices[{}].base_model", prefix, i), *slices[i].base_model});
+    }
+  }
+}
+
+void mention_models(const std::vector<recipe::InputModel>& models, const std::string& prefix,
+                    std::vector<ModelMention>& mentions) {
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    mentions.push_back({fmt::format("{}models[{}].model", prefix, i), models[i].model});
+  }
+}
+
+bool is_beneath(const std::filesystem::path& path, const std::filesystem::path& root) {
+  const auto [end, rest] = std::mismatch(root.begin(), root.end(), path.begin(), path.end());
+  return end == root.end();
+}
+
+bool is_valid_name(std::string_view name) {
+  return !name.empty() && name.size() <= 200 && std::ranges::none_of(name, [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == '/' || c == 0x7f;
+  });
+}
+
+}  // namespace
+
+CheckpointFacts describe(const checkpoint::Checkpoint& checkpoint) {
+  std::map<tensor::DType, std::uint64_t> bytes;
+  for (const std::string& name : checkpoint.tensor_names()) {
+    const auto* entry = checkpoint.find(name).entry;
+    if (entry != nullptr) bytes[entry->dtype] += entry->bytes;
+  }
+  CheckpointFacts facts{checkpoint.model_type(), "", checkpoint.parameter_count(),
+                        checkpoint.weight_bytes()};
+  const auto most = std::ranges::max_element(
+      bytes, [](const auto& left, const auto& right) { return left.second < right.second; });
+  if (most != bytes.end()) facts.dtype = std::string(tensor::torch_name(most->first));
+  return facts;
+}
+
+std::vector<ModelMention> model_mentions(const recipe::Recipe& recipe) {
+  std::vector<ModelMention> mentions;
+  mention_models(recipe.models, "", mentions);
+  mention_slices(recipe.slices, "", mentions);
+  for (const auto& [name, module] : recipe.modules) {
+    const std::string prefix = fmt::format("modules.{}.", name);
+    mention_models(module.models, prefix, mentions);
+    mention_slices(module.slices, prefix, mentions);
+  }
+  if (recipe.base_model) mentions.push_back({"base_model", *recipe.base_model});
+  return mentions;
+}
+
+Result<ModelCatalog> ModelCatalog::open(store::Store& store, const Clock& clock,
+                                        const std::vector<std::filesystem::path>& roots,
+                                        unsigned threads) {
+  std::vector<std::filesystem::path> canonical;
+  for (const auto& root : roots) {
+    std::error_code error;
+    auto path = std::filesystem::canonical(root, error);
+    if (error || !std::filesystem::is_directory(path, error)) {
+      return fail(ErrorCode::kNotFound,
+                  fmt::format("--allow-root {}: no such folder", root.string()));
+    }
+    canonical.push_back(std::move(path));
+  }
+  return ModelCatalog(store, clock, std::move(canonical), threads);
+}
+
+bool ModelCatalog::beneath_root(const std::filesystem::path& canonical) const {
+  return std::ranges::any_of(roots_, [&](const auto& root) { return is_beneath(canonical, root); });
+}
+
+Result<std::filesystem::path> ModelCatalog::locate(const std::string& text) const {
+  if (text.empty() || text.find('\0') != std::string::npos) {
+    return fail(ErrorCode::kInvalidArgument, "a model path must not be empty");
+  }
+  const std::filesystem::path path(text);
+  std::vector<std::filesystem::path> candidates;
+  if (path.is_absolute()) {
+    candidates.push_back(path);
+  } else {
+    for (const auto& root : roots_) candidates.push_back(root / path);
+  }
+  bool outside = false;
+  for (const auto& candidate : candidates) {
+    std::error_code error;
+    auto canonical = std::filesystem::canonical(candidate, error);
+    if (error || !std::filesystem::is_directory(canonical, error)) continue;
+    if (beneath_root(canonical)) return canonical;
+    outside = true;
+  }
+  // An absolute path outside the roots gets one answer whether it exists or not: the daemon does not
+  // tell what else is on the machine.
+  if (outside || (path.is_absolute() && !beneath_root(path.lexically_normal()))) {
+    return fail(ErrorCode::kPermission,
+                fmt::format("{} lies outside the folders that the daemon may read models from", text));
+  }
+  return fail(ErrorCode::kNotFound, fmt::format("no model and no folder {}", text));
+}
+
+Status ModelCatalog::check_links(const std::filesystem::path& folder) const {
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (!entry->is_symlink()) continue;
+    std::error_code broken;
+    const auto target = std::filesystem::canonical(entry->path(), broken);
+    if (!broken && !beneath_root(target)) {
+      return fail(ErrorCode::kPermission,
+                  fmt::format("{} is a link that leaves the folders that the daemon may read models "
+                              "from",
+                              entry->path().string()));
+    }
+  }
+  return {};
+}
+
+Result<store::NewModel> ModelCatalog::inspect(const std::filesystem::path& folder) const {
+  if (auto status = check_links(folder); !status) return fail(std::move(status).error());
+  auto before = folder_fingerprint(folder);
+  if (!before) return fail(std::move(before).error());
+  auto opened = checkpoint::Checkpoint::open(folder);
+  if (!opened) return fail(std::move(opened).error());
+  auto digest = checkpoint::content_digest(*opened, threads_);
+  if (!digest) return fail(std::move(digest).error());
+  auto after = folder_fingerprint(folder);
+  if (!after) return fail(std::move(after).error());
+  if (*before != *after) {
+    return fail(ErrorCode::kConflict,
+                fmt::format("{} changed while it was read; try again", folder.string()));
+  }
+  const CheckpointFacts facts = describe(*opened);
+  store::NewModel added;
+  added.fingerprint = std::move(*after);
+  added.model.origin = "registered";
+  added.model.digest = digest->hex();
+  added.model.path = folder.string();
+  added.model.architecture = facts.architecture;
+  added.model.dtype = facts.dtype;
+  added.model.parameters = facts.parameters;
+  added.model.weight_bytes = facts.weight_bytes;
+  added.model.created_at = clock_->now();
+  return added;
+}
+
+Status ModelCatalog::check_unchanged(const store::StoredModel& stored) const {
+  const Model& model = stored.model;
+  auto now = folder_fingerprint(model.path);
+  if (!now) {
+    return fail(ErrorCode::kConflict, fmt::format("the files of model {} cannot be read: {}",
+                                                  model.name, now.error().message));
+  }
+  if (*now == stored.fingerprint) return {};
+  return fail(ErrorCode::kConflict,
+              fmt::format("the files of model {} in {} changed since they were hashed; restore them, "
+                          "or register the new ones from another folder",
+                          model.name, model.path));
+}
+
+Result<store::StoredModel> ModelCatalog::known_folder(const store::StoredModel& known) {
+  if (check_unchanged(known)) return known;
+  auto now = inspect(known.model.path);
+  if (!now) return fail(std::move(now).error());
+  if (now->model.digest != known.model.digest) return fail(check_unchanged(known).error());
+  auto status = store_->write([&](store::Database& database) {
+    return store::refresh_fingerprint(database, known.model.id, now->fingerprint);
+  });
+  if (!status) return fail(std::move(status).error());
+  return store::StoredModel{known.model, now->fingerprint};
+}
+
+Result<store::StoredModel> ModelCatalog::ensure_registered(const std::filesystem::path& folder,
+                                                           const std::string& name) {
+  auto known = store_->read([&](store::Database& database) {
+    return store::find_model_by_path(database, folder.string());
+  });
+  if (!known) return fail(std::move(known).error());
+  if (*known) return known_folder(**known);
+  auto added = inspect(folder);
+  if (!added) return fail(std::move(added).error());
+  return store_->write([&](store::Database& database) -> Result<store::StoredModel> {
+    auto raced = store::find_model_by_path(database, folder.string());
+    if (!raced) return fail(std::move(raced).error());
+    if (*raced) return std::move(**raced);
+    auto free = store::free_model_name(database, name.empty() ? folder.filename().string() : name);
+    if (!free) return fail(std::move(free).error());
+    if (!name.empty() && *free != name) {
+      Error error{ErrorCode::kConflict, fmt::format("there is already a model \"{}\"", name), {}};
+      error.faults.push_back({"name", "is taken", fmt::format("\"{}\" is free", *free)});
+      return fail(std::move(error));
+    }
+    added->model.name = std::move(*free);
+    auto id = store::insert_model(database, *added);
+    if (!id) return fail(std::move(id).error());
+    return store::get_model(database, *id);
+  });
+}
+
+Result<Model> ModelCatalog::register_model(const std::string& path, const std::string& name) {
+  if (!name.empty() && !is_valid_name(name)) {
+    Error error{ErrorCode::kInvalidArgument, "the name cannot be used", {}};
+    error.faults.push_back({"name", "must be 1 to 200 characters without / and control characters", ""});
+    return fail(std::move(error));
+  }
+  auto folder = locate(path);
+  if (!folder) {
+    Error error = std::move(folder).error();
+    error.faults.push_back(
+        {"path", error.message,
+         roots_.empty() ? "start the daemon with --allow-root FOLDER"
+                        : fmt::format("allowed are {}", fmt::join(roots_ | std::views::transform([](
+                                                                      const auto& root) {
+                                                                    return root.string();
+                                                                  }),
+                                                                  ", "))});
+    return fail(std::move(error));
+  }
+  auto stored = ensure_registered(*folder, name);
+  if (!stored) return fail(std::move(stored).error());
+  return std::move(stored->model);
+}
+
+Result<store::StoredModel> ModelCatalog::find_reference(const recipe::ModelReference& reference) {
+  auto named = store_->read([&](store::Database& database) {
+    return store::find_model_by_name(database, reference.path);
+  });
+  if (!named) return fail(std::move(named).error());
+  if (*named) return known_folder(**named);
+  // A merged model's folder lies in the state directory, outside the roots, but is known by its row.
+  auto by_path = store_->read([&](store::Database& database) {
+    return store::find_model_by_path(database, reference.path);
+  });
+  if (!by_path) return fail(std::move(by_path).error());
+  if (*by_path) return known_folder(**by_path);
+  auto folder = locate(reference.path);
+  if (!folder) return fail(std::move(folder).error());
+  return ensure_registered(*folder, "");
+}
+
+Fault ModelCatalog::fault_of(const std::string& path, const recipe::ModelReference& reference,
+                             Error error) {
+  Fault fault{path, std::move(error.message), ""};
+  if (error.code != ErrorCode::kNotFound && error.code != ErrorCode::kPermission) return fault;
+  auto names = store_->read([](store::Database& database) { return store::model_names(database); });
+  if (!names || names->empty()) {
+    fault.suggestion = "register the model first, or give a path below an allowed folder";
+    return fault;
+  }
+  const std::string near = nearest(reference.path, *names);
+  if (!near.empty()) {
+    fault.suggestion = fmt::format("did you mean \"{}\"?", near);
+    return fault;
+  }
+  if (names->size() > kMostNamesShown) names->resize(kMostNamesShown);
+  fault.suggestion = fmt::format("registered models: {}", fmt::join(*names, ", "));
+  return fault;
+}
+
+Result<ResolvedInputs> ModelCatalog::resolve(const recipe::Recipe& recipe) {
+  ResolvedInputs resolved;
+  Error error{ErrorCode::kInvalidArgument, "the recipe names models that cannot be used", {}};
+  std::set<std::string> seen;
+  for (const ModelMention& mention : model_mentions(recipe)) {
+    if (!seen.insert(mention.reference.text()).second) continue;
+    auto model = find_reference(mention.reference);
+    if (!model) {
+      if (model.error().code == ErrorCode::kIo || model.error().code == ErrorCode::kInternal) {
+        return fail(std::move(model).error());
+      }
+      error.faults.push_back(fault_of(mention.path, mention.reference, std::move(model).error()));
+      continue;
+    }
+    resolved.inputs.push_back({mention.reference.text(), model->model.id});
+    resolved.folders[mention.reference.path] = model->model.path;
+    resolved.models.push_back(std::move(*model));
+  }
+  if (!error.faults.empty()) return fail(std::move(error));
+  return resolved;
+}
+
+}  // namespace crucible::server::pipeline

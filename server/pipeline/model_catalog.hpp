@@ -1,0 +1,82 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "merger/checkpoint/checkpoint.hpp"
+#include "merger/recipe/recipe.hpp"
+#include "server/queue/clock.hpp"
+#include "server/store/jobs.hpp"
+#include "server/store/models.hpp"
+#include "server/store/store.hpp"
+
+// Which folders are models, and what a recipe means by a name. Thread-safe.
+namespace crucible::server::pipeline {
+
+// What the headers of a checkpoint say, in the words of the API.
+struct CheckpointFacts {
+  std::string architecture;  // "llama"
+  std::string dtype;         // of most of the weights, "bfloat16"
+  std::uint64_t parameters = 0;
+  std::uint64_t weight_bytes = 0;
+};
+CheckpointFacts describe(const checkpoint::Checkpoint& checkpoint);
+
+// The models a recipe names, resolved: one entry a distinct reference, in order of first mention.
+struct ResolvedInputs {
+  std::vector<store::JobInput> inputs;
+  std::vector<store::StoredModel> models;        // beside inputs
+  std::map<std::string, std::string> folders;    // reference's path as written → model folder
+};
+
+class ModelCatalog {
+ public:
+  // `roots`: folders models may be registered from; made canonical here, missing ones are kNotFound.
+  static Result<ModelCatalog> open(store::Store& store, const Clock& clock,
+                                   const std::vector<std::filesystem::path>& roots, unsigned threads);
+
+  // Hashes the folder's weights the first time. The same folder again returns the first model.
+  // kPermission outside the roots (symbolic links followed), kConflict when the name is taken or the
+  // folder changed since it was registered.
+  Result<Model> register_model(const std::string& path, const std::string& name);
+
+  // Names first, then paths below a root (absolute, or relative to one); folders not yet registered
+  // become models, so that lineage is complete. Every unknown reference is a fault with its path.
+  Result<ResolvedInputs> resolve(const recipe::Recipe& recipe);
+
+  // kConflict when the model's files are not the ones that were hashed.
+  Status check_unchanged(const store::StoredModel& model) const;
+
+  const std::vector<std::filesystem::path>& roots() const { return roots_; }
+
+ private:
+  ModelCatalog(store::Store& store, const Clock& clock, std::vector<std::filesystem::path> roots,
+               unsigned threads)
+      : store_(&store), clock_(&clock), roots_(std::move(roots)), threads_(threads) {}
+
+  Result<std::filesystem::path> locate(const std::string& path) const;
+  bool beneath_root(const std::filesystem::path& canonical) const;
+  Status check_links(const std::filesystem::path& folder) const;
+  Result<store::StoredModel> find_reference(const recipe::ModelReference& reference);
+  Result<store::StoredModel> ensure_registered(const std::filesystem::path& folder,
+                                               const std::string& name);
+  Result<store::StoredModel> known_folder(const store::StoredModel& known);
+  Result<store::NewModel> inspect(const std::filesystem::path& folder) const;
+  Fault fault_of(const std::string& path, const recipe::ModelReference& reference, Error error);
+
+  store::Store* store_;
+  const Clock* clock_;
+  std::vector<std::filesystem::path> roots_;
+  unsigned threads_;
+};
+
+// Where a recipe mentions a model: "base_model", "models[1].model", "slices[0].sources[1].model", …
+struct ModelMention {
+  std::string path;
+  recipe::ModelReference reference;
+};
+std::vector<ModelMention> model_mentions(const recipe::Recipe& recipe);
+
+}  // namespace crucible::server::pipeline

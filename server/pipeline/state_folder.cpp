@@ -1,0 +1,73 @@
+#include "server/pipeline/state_folder.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <map>
+#include <utility>
+
+#include "merger/base/digest.hpp"
+#include "merger/base/io.hpp"
+
+namespace crucible::server::pipeline {
+
+Result<StateFolder> StateFolder::open(const std::filesystem::path& root) {
+  const std::filesystem::path absolute = std::filesystem::absolute(root).lexically_normal();
+  for (const char* name : {"models", "staging", "evaluations", "logs", "cache"}) {
+    if (auto status = io::make_folders(absolute / name); !status) {
+      return fail(std::move(status).error());
+    }
+  }
+  if (::chmod(absolute.c_str(), 0700) != 0) {
+    return fail(from_errno(errno, fmt::format("making {} private", absolute.string())));
+  }
+  const auto lock_file = absolute / "lock";
+  const int lock = ::open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock < 0) return fail(from_errno(errno, lock_file.string()));
+  if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
+    const int error = errno;
+    ::close(lock);
+    if (error != EWOULDBLOCK) return fail(from_errno(error, lock_file.string()));
+    return fail(ErrorCode::kConflict,
+                fmt::format("another daemon uses the state directory {}; stop it or choose another "
+                            "directory with --state",
+                            absolute.string()));
+  }
+  return StateFolder(absolute, lock);
+}
+
+StateFolder::~StateFolder() {
+  if (lock_ >= 0) ::close(lock_);
+}
+StateFolder::StateFolder(StateFolder&& other) noexcept
+    : root_(std::move(other.root_)), lock_(std::exchange(other.lock_, -1)) {}
+
+std::filesystem::path StateFolder::staging(JobId job, std::int64_t attempt) const {
+  return staging() / fmt::format("{}.{}", job, attempt);
+}
+
+Result<std::string> folder_fingerprint(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::map<std::string, std::string> files;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    struct stat status {};
+    if (::stat(entry->path().c_str(), &status) != 0) {
+      return fail(from_errno(errno, entry->path().string()));
+    }
+    if (!S_ISREG(status.st_mode)) continue;
+    files[entry->path().filename().string()] =
+        fmt::format("{} {}.{:09}", status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+  }
+  if (error) return fail(from_errno(error.value(), folder.string()));
+  Sha256 hash;
+  for (const auto& [name, facts] : files) hash.field(name).field(facts);
+  return hash.finish().hex();
+}
+
+}  // namespace crucible::server::pipeline

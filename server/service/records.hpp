@@ -1,0 +1,181 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "merger/base/error.hpp"
+#include "merger/base/progress.hpp"
+
+// The daemon's domain records: plain values that cross its inner borders (store, queue, service, api).
+// Times are milliseconds since the Unix epoch, UTC. Ids are positive and never reused.
+namespace crucible::server {
+
+using TimeMs = std::int64_t;
+using JobId = std::int64_t;
+using ModelId = std::int64_t;
+using EvaluationId = std::int64_t;
+using SweepId = std::int64_t;
+
+enum class JobKind { kMerge, kEvaluation };
+// queued → leased → running → publishing → succeeded; retry_wait (again later), failed (the input's
+// fault), dead (attempts spent or poison), cancelled.
+enum class JobState { kQueued, kLeased, kRunning, kPublishing, kSucceeded, kRetryWait, kFailed, kDead, kCancelled };
+
+std::string_view to_string(JobKind kind);    // "merge", "evaluation"
+std::string_view to_string(JobState state);  // "retry_wait"
+std::optional<JobKind> job_kind_from(std::string_view name);
+std::optional<JobState> job_state_from(std::string_view name);
+bool is_final(JobState state);
+
+struct Job {
+  JobId id = 0;
+  JobKind kind = JobKind::kMerge;
+  JobState state = JobState::kQueued;
+  std::string name;               // "slerp-0.5"; of an evaluation the model's name
+  std::int64_t attempt = 0;       // number of the latest attempt; the fencing token
+  std::int64_t max_attempts = 5;
+  TimeMs created_at = 0;
+  TimeMs updated_at = 0;
+  std::optional<TimeMs> started_at;   // of the latest attempt
+  std::optional<TimeMs> finished_at;
+  std::optional<TimeMs> not_before;   // retry_wait until then
+  bool cancel_requested = false;
+  Progress progress;
+  std::optional<Error> error;         // of the latest failed attempt
+  std::string merge_method;           // merge jobs
+  std::string recipe;                 // merge jobs: as submitted
+  std::string recipe_digest;
+  std::uint64_t seed = 0;
+  std::vector<std::string> suites;    // to run (evaluation), or to run after the merge
+  std::optional<ModelId> model_id;    // merge: its result; evaluation: what is scored
+  std::optional<JobId> parent_id;     // the merge that asked for this evaluation
+  std::vector<JobId> children;
+  std::optional<SweepId> sweep_id;
+};
+
+struct JobEvent {  // append-only, ids ascending over all jobs
+  std::int64_t id = 0;
+  JobId job_id = 0;
+  TimeMs at = 0;
+  std::string type;  // "state" or "progress"
+  JobState state = JobState::kQueued;
+  std::int64_t attempt = 0;
+  std::string message;
+  Progress progress;  // latest known
+};
+
+struct ModelSummary {
+  ModelId id = 0;
+  std::string name;
+};
+struct Model {
+  ModelId id = 0;
+  std::string name;    // unique
+  std::string origin;  // "registered" or "merged"
+  std::string digest;  // content digest, hex
+  std::string path;
+  std::string architecture;
+  std::string dtype;
+  std::uint64_t parameters = 0;
+  std::uint64_t weight_bytes = 0;
+  TimeMs created_at = 0;
+  std::string merge_method;           // "" when registered
+  std::optional<std::string> recipe;  // as submitted
+  std::optional<JobId> job_id;
+  std::optional<SweepId> sweep_id;
+  std::vector<ModelSummary> parents;  // registered or merged models that the recipe names
+  std::vector<ModelSummary> children;
+};
+
+struct MetricScore {
+  std::string name;
+  double value = 0;
+  std::optional<double> standard_error;
+};
+struct TaskScore {
+  std::string task;
+  std::string version;
+  std::string digest;
+  std::string primary_metric;
+  std::int64_t items = 0;
+  std::vector<MetricScore> metrics;
+};
+struct Evaluation {
+  EvaluationId id = 0;
+  ModelSummary model;
+  std::string suite;
+  std::string suite_digest;
+  std::string engine;
+  std::string dtype;
+  double score = 0;
+  std::optional<double> standard_error;
+  std::int64_t items = 0;
+  double seconds = 0;
+  TimeMs created_at = 0;
+  std::optional<JobId> job_id;
+  std::vector<TaskScore> tasks;
+};
+
+struct SuiteInfo {
+  std::string name;
+  std::string description;
+  std::string error;  // "" = usable
+  std::vector<std::string> tasks;
+  std::int64_t items = 0;
+  std::string digest;
+};
+
+struct Score {
+  double value = 0;
+  std::optional<double> standard_error;
+  std::int64_t items = 0;
+  std::optional<EvaluationId> evaluation_id;  // none for a mean
+};
+struct LeaderboardRow {
+  std::int64_t rank = 0;  // by the sort asked for, from 1
+  ModelSummary model;
+  std::string origin;
+  std::string merge_method;
+  std::string digest;
+  std::vector<ModelSummary> parents;
+  bool is_parent = false;  // some other row was merged from it
+  std::optional<SweepId> sweep_id;
+  std::map<std::string, Score> scores;  // by suite
+  std::optional<Score> mean;            // unweighted over the board's suites; none unless all are scored
+};
+struct LeaderboardQuery {
+  std::string sort = "mean";        // "mean", "name", "created", or a suite's name
+  bool descending = true;
+  std::string merge_method;         // filter; "none" = registered models; "" = all
+  std::vector<std::string> suites;  // columns; empty = every suite with a score
+};
+struct Leaderboard {
+  std::vector<std::string> suites;
+  std::vector<LeaderboardRow> rows;
+};
+
+struct Trial {
+  double value = 0;
+  JobId job_id = 0;
+  JobState state = JobState::kQueued;  // of the merge, then of its evaluation
+  std::optional<ModelId> model_id;
+  std::map<std::string, Score> scores;
+  std::optional<Score> mean;
+};
+struct Sweep {
+  SweepId id = 0;
+  std::string name;
+  std::string state;      // "running", "succeeded" (all trials), "failed" (some), "cancelled"
+  std::string parameter;  // path into the recipe, or the placeholder's name
+  std::string recipe;     // template as submitted
+  std::vector<std::string> suites;
+  TimeMs created_at = 0;
+  std::vector<Trial> trials;                  // by value
+  std::optional<std::size_t> best_trial;      // highest mean so far
+};
+
+}  // namespace crucible::server

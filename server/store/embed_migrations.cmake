@@ -1,0 +1,10 @@
+# Writes the migration files as C++ string literals: cmake -DOUT=… "-DFILES=a;b" -P embed_migrations.cmake
+set(text "#include \"server/store/migrator.hpp\"\n\nnamespace crucible::server::store {\n\n")
+string(APPEND text "std::span<const Migration> compiled_migrations() {\n  static constexpr Migration kAll[] = {\n")
+foreach(file IN LISTS FILES)
+  get_filename_component(name ${file} NAME_WE)
+  file(READ ${file} sql)
+  string(APPEND text "      {\"${name}\", R\"sql(${sql})sql\"},\n")
+endforeach()
+string(APPEND text "  };\n  return kAll;\n}\n\n}  // namespace crucible::server::store\n")
+file(WRITE ${OUT} "${text}")

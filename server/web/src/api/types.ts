@@ -1,0 +1,245 @@
+// The API's JSON, as the server's records name it. Times are RFC 3339 UTC strings with milliseconds;
+// shares (scores) are in [0, 1]; sizes are bytes.
+
+export type Time = string;
+
+export type JobKind = 'merge' | 'evaluation';
+export type JobState =
+  | 'queued'
+  | 'leased'
+  | 'running'
+  | 'publishing'
+  | 'succeeded'
+  | 'retry_wait'
+  | 'failed'
+  | 'dead'
+  | 'cancelled';
+
+export interface Page<T> {
+  items: T[];
+  next_cursor: string | null;
+}
+
+/** One fault of an input; `path` in recipe notation, for example `models[1].parameters.weight`. */
+export interface Fault {
+  path: string;
+  message: string;
+  suggestion: string;
+  pointer?: string;
+}
+
+/** application/problem+json (RFC 9457). */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: string;
+  errors: Fault[];
+}
+
+export interface Progress {
+  stage: string;
+  done: number;
+  total: number; // 0 while unknown
+  unit: string;
+}
+
+export interface JobError {
+  code: string;
+  message: string;
+  errors: Fault[];
+}
+
+export interface Job {
+  id: number;
+  kind: JobKind;
+  state: JobState;
+  name: string;
+  attempt: number;
+  max_attempts: number;
+  created_at: Time;
+  updated_at: Time;
+  started_at: Time | null;
+  finished_at: Time | null;
+  not_before: Time | null;
+  cancel_requested: boolean;
+  progress: Progress;
+  error: JobError | null;
+  merge_method: string;
+  recipe?: string; // only of a single job
+  recipe_digest: string;
+  seed: number;
+  suites: string[];
+  model_id: number | null;
+  parent_id: number | null;
+  children: number[];
+  sweep_id: number | null;
+}
+
+export interface JobEvent {
+  id: number;
+  job_id: number;
+  at: Time;
+  type: 'state' | 'progress';
+  state: JobState;
+  attempt: number;
+  message: string;
+  progress: Progress;
+}
+
+export interface ModelSummary {
+  id: number;
+  name: string;
+}
+
+export type Origin = 'registered' | 'merged';
+
+export interface Model {
+  id: number;
+  name: string;
+  origin: Origin;
+  digest: string;
+  path: string;
+  architecture: string;
+  dtype: string;
+  parameters: number;
+  weight_bytes: number;
+  created_at: Time;
+  merge_method: string;
+  job_id: number | null;
+  sweep_id: number | null;
+  parents: ModelSummary[];
+  children: ModelSummary[];
+}
+
+export interface MetricScore {
+  name: string;
+  value: number;
+  standard_error: number | null;
+}
+
+export interface TaskScore {
+  task: string;
+  version: string;
+  digest: string;
+  primary_metric: string;
+  items: number;
+  metrics: MetricScore[];
+}
+
+export interface Evaluation {
+  id: number;
+  model: ModelSummary;
+  suite: string;
+  suite_digest: string;
+  engine: string;
+  dtype: string;
+  score: number;
+  standard_error: number | null;
+  items: number;
+  seconds: number;
+  created_at: Time;
+  job_id: number | null;
+  tasks: TaskScore[];
+}
+
+export interface Suite {
+  name: string;
+  description: string;
+  error: string | null; // null = usable
+  tasks: string[];
+  items: number;
+  digest: string;
+}
+
+export interface Score {
+  value: number;
+  standard_error: number | null;
+  items: number;
+  evaluation_id?: number | null;
+}
+
+export interface LeaderboardRow {
+  rank: number;
+  model: ModelSummary;
+  origin: Origin;
+  merge_method: string;
+  digest: string;
+  parents: ModelSummary[];
+  is_parent: boolean;
+  sweep_id: number | null;
+  scores: Record<string, Score>;
+  mean: Score | null;
+}
+
+export interface Leaderboard {
+  suites: string[];
+  rows: LeaderboardRow[];
+}
+
+export interface Trial {
+  value: number;
+  job_id: number;
+  state: JobState;
+  model_id: number | null;
+  scores: Record<string, Score>;
+  mean: Score | null;
+}
+
+export interface Sweep {
+  id: number;
+  name: string;
+  state: 'running' | 'succeeded' | 'failed' | 'cancelled';
+  parameter: string;
+  recipe: string;
+  suites: string[];
+  created_at: Time;
+  best_trial: number | null;
+  trials: Trial[];
+}
+
+export interface Preflight {
+  architecture: string;
+  layers: number;
+  tensors: number;
+  parameters: number;
+  output_bytes: number;
+  input_bytes: number;
+  memory_bytes: number;
+  free_disk_bytes: number;
+  dtype: string;
+  warnings: Fault[];
+}
+
+export interface ParameterInfo {
+  name: string;
+  kind: 'number' | 'boolean';
+  per_model: boolean;
+  required: boolean;
+  default_value: number | boolean | string | null;
+  minimum: number | null;
+  maximum: number | null;
+  meaning: string;
+}
+
+export interface MethodInfo {
+  name: string;
+  meaning: string;
+  base_model: 'ignored' | 'optional' | 'required';
+  least_models: number;
+  most_models: number | null;
+  parameters: ParameterInfo[];
+}
+
+export interface MergeRequest {
+  recipe: string;
+  suites?: string[];
+  name?: string;
+  seed?: number;
+}
+
+export interface SweepRequest extends MergeRequest {
+  parameter: string;
+  values: number[];
+}

@@ -1,0 +1,91 @@
+import type { LeaderboardRow } from '../api/types';
+import { ModelDetail } from '../models/model_detail';
+import { bestParent, deltaToBestParent, scoreOf } from '../stats/delta';
+import { Badge } from '../ui/badge';
+import { ModelLink, ModelLinks } from '../ui/model_link';
+import { ScoreCell } from './score_cell';
+
+interface Props {
+  row: LeaderboardRow;
+  suites: string[];
+  rows: ReadonlyMap<number, LeaderboardRow>;
+  lit: boolean; // a parent of the row under the pointer or focus
+  open: boolean;
+  onToggle: () => void;
+  onPoint: (id: number | null) => void;
+}
+
+export function BoardRow({ row, suites, rows, lit, open, onToggle, onPoint }: Props) {
+  const { model } = row;
+  const columns = ['mean', ...suites];
+  return (
+    <>
+      <tr
+        class={`${lit ? 'is-lit' : ''} ${open ? 'is-open' : ''}`}
+        data-model={model.id}
+        onMouseEnter={() => onPoint(model.id)}
+        onMouseLeave={() => onPoint(null)}
+        onFocusCapture={() => onPoint(model.id)}
+        onBlurCapture={() => onPoint(null)}
+      >
+        <td class="rank">{row.rank}</td>
+        <th scope="row" class="model-cell">
+          <span class="model-line">
+            <button
+              type="button"
+              class="disclose"
+              aria-expanded={open}
+              aria-label={`Details of ${model.name}`}
+              onClick={onToggle}
+            >
+              <span aria-hidden="true">{open ? '▾' : '▸'}</span>
+            </button>
+            <span class="model-name">
+              <ModelLink model={model} />
+              {row.is_parent && (
+                <Badge tone="accent" title="Another model here was merged from it">
+                  parent
+                </Badge>
+              )}
+            </span>
+          </span>
+          {row.parents.length > 0 && (
+            <span class="lineage">
+              from <ModelLinks models={row.parents} />
+            </span>
+          )}
+        </th>
+        <td class="method-cell">
+          {row.origin === 'registered' ? (
+            <Badge title="Registered from a folder, not merged here">registered</Badge>
+          ) : (
+            <code>{row.merge_method}</code>
+          )}
+          {row.sweep_id !== null && (
+            <a class="sweep-link" href={`#/sweeps/${row.sweep_id}`}>
+              sweep {row.sweep_id}
+            </a>
+          )}
+        </td>
+        {columns.map((column) => (
+          <ScoreCell
+            key={column}
+            column={column}
+            score={scoreOf(row, column)}
+            delta={deltaToBestParent(row, column, rows)}
+            reference={bestParent(row.parents, column, rows)?.score.value}
+          />
+        ))}
+      </tr>
+      {open && (
+        <tr class="detail-row">
+          <td colSpan={3 + columns.length}>
+            <div class="detail-inset">
+              <ModelDetail id={model.id} />
+            </div>
+          </td>
+        </tr>
+      )}
+    </>
+  );
+}

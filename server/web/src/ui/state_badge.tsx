@@ -1,0 +1,34 @@
+import type { JobState, Sweep } from '../api/types';
+import { Badge, type Tone } from './badge';
+
+const kTones: Record<JobState, Tone> = {
+  queued: 'plain',
+  leased: 'info',
+  running: 'info',
+  publishing: 'info',
+  succeeded: 'good',
+  retry_wait: 'warn',
+  failed: 'bad',
+  dead: 'bad',
+  cancelled: 'plain',
+};
+
+const kMeanings: Record<JobState, string> = {
+  queued: 'Waiting for a worker',
+  leased: 'A worker has taken it',
+  running: 'At work',
+  publishing: 'Making the result visible',
+  succeeded: 'Done',
+  retry_wait: 'Will be tried again',
+  failed: 'The input is at fault; trying again as it is will not help',
+  dead: 'All attempts are spent',
+  cancelled: 'Cancelled',
+};
+
+export function StateBadge({ state }: { state: JobState | Sweep['state'] }) {
+  return (
+    <Badge tone={kTones[state]} title={kMeanings[state]}>
+      {state.replace('_', ' ')}
+    </Badge>
+  );
+}

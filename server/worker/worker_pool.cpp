@@ -1,0 +1,289 @@
+#include "server/worker/worker_pool.hpp"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace crucible::server::worker {
+namespace {
+
+constexpr int kIdleWaitMs = 5000;
+constexpr int kBusyWaitMs = 1000;
+
+bool is_readable(int descriptor) {
+  pollfd ready{descriptor, POLLIN, 0};
+  return ::poll(&ready, 1, 0) > 0;
+}
+
+}  // namespace
+
+WorkerPool::WorkerPool(store::Store& store, queue::JobQueue& queue, const Clock& clock,
+                       const pipeline::StateFolder& state, Stages stages, PoolOptions options)
+    : store_(store),
+      queue_(queue),
+      clock_(clock),
+      state_(state),
+      stages_(std::move(stages)),
+      options_(std::move(options)),
+      wake_descriptor_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+WorkerPool::~WorkerPool() {
+  stop();
+  if (wake_descriptor_ >= 0) ::close(wake_descriptor_);
+}
+
+Status WorkerPool::start() {
+  if (wake_descriptor_ < 0) return crucible::fail(ErrorCode::kIo, "no eventfd");
+  auto report = recover(store_, queue_, state_, stages_);
+  if (!report) return crucible::fail(std::move(report).error().with_context("recovering jobs"));
+  if (report->finished + report->requeued + report->cancelled > 0) {
+    spdlog::info("recovered: {} finished, {} queued again, {} cancelled, {} orphans killed",
+                 report->finished, report->requeued, report->cancelled, report->orphans_killed);
+  }
+  accepting_ = true;
+  thread_ = std::thread([this] { supervise(); });
+  return {};
+}
+
+void WorkerPool::wake() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(wake_descriptor_, &one, sizeof one);
+}
+
+void WorkerPool::stop() {
+  stopping_ = true;
+  accepting_ = false;
+  wake();
+  if (thread_.joinable()) thread_.join();
+}
+
+void WorkerPool::supervise() {
+  bool draining = false;
+  while (true) {
+    if (!stopping_ && !store_.healthy()) accepting_ = false;
+    if (stopping_ && !draining) {
+      draining = true;
+      for (Active& active : active_) end(active, EndReason::kDraining);
+    }
+    if (accepting_ && !stopping_) {
+      if (auto status = queue_.promote_due(); !status) spdlog::error("{}", status.error().message);
+      claim_all();
+    }
+    end_cancelled();
+    busy_ = active_.size();
+    if (draining && active_.empty()) return;
+    wait_for_news();
+    for (Active& active : active_) read_frames(active);
+    enforce_deadlines();
+    collect_dead();
+  }
+}
+
+void WorkerPool::claim_all() {
+  for (const auto& [kind, most] : options_.most) {
+    const auto running = [&, kind = kind] {
+      return static_cast<std::size_t>(std::ranges::count_if(
+          active_, [&](const Active& active) { return active.lease.job.job.kind == kind; }));
+    };
+    while (running() < most && !stopping_ && claim_one(kind)) {
+    }
+  }
+}
+
+// False when there is nothing to claim.
+bool WorkerPool::claim_one(JobKind kind) {
+  auto lease = queue_.claim(kind);
+  if (!lease) {
+    spdlog::error("claiming a job: {}", lease.error().message);
+    return false;
+  }
+  if (!*lease) return false;
+  auto settled = stage(**lease).settle(**lease);
+  if (!settled) {
+    fail(**lease, settled.error(), false);
+  } else if (!*settled) {
+    launch(std::move(**lease));
+  }
+  return true;
+}
+
+void WorkerPool::launch(queue::Lease lease) {
+  auto spec = stage(lease).prepare(lease);
+  if (!spec) return fail(lease, spec.error(), false);
+  auto child = ChildProcess::spawn(
+      {options_.executable, options_.arguments, spec->dump(), state_.root() / lease.log_path()});
+  if (!child) return fail(lease, child.error(), false);
+  if (auto status = queue_.start(lease, child->identity()); !status) {
+    spdlog::error("job {}: {}", lease.id(), status.error().message);
+    child->reap();
+    return fail(lease, status.error(), false);
+  }
+  spdlog::info("job {} attempt {}: worker {}", lease.id(), lease.attempt(), child->identity().pid);
+  active_.push_back(Active{std::move(lease), std::move(*child)});
+}
+
+void WorkerPool::end_cancelled() {
+  if (active_.empty()) return;
+  auto ids = queue_.cancel_requests();
+  if (!ids) return;
+  for (Active& active : active_) {
+    if (std::ranges::find(*ids, active.lease.id()) != ids->end()) {
+      end(active, EndReason::kCancelled);
+    }
+  }
+}
+
+void WorkerPool::end(Active& active, EndReason reason) {
+  if (active.reason == EndReason::kNone) {
+    active.child.signal_group(SIGTERM);
+    active.kill_at = std::chrono::steady_clock::now() + options_.grace;
+  }
+  // A cancel stays one even when the daemon begins to drain.
+  if (active.reason != EndReason::kCancelled) active.reason = reason;
+}
+
+int WorkerPool::wait_milliseconds() {
+  int wait = active_.empty() ? kIdleWaitMs : kBusyWaitMs;
+  if (const auto due = queue_.next_due(); due && *due) {
+    wait = static_cast<int>(std::clamp<TimeMs>(**due - clock_.now(), 1, wait));
+  }
+  const auto now = std::chrono::steady_clock::now();
+  for (const Active& active : active_) {
+    if (!active.kill_at) continue;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*active.kill_at - now).count();
+    wait = static_cast<int>(std::clamp<std::int64_t>(left, 1, wait));
+  }
+  return wait;
+}
+
+void WorkerPool::wait_for_news() {
+  std::vector<pollfd> descriptors = {{wake_descriptor_, POLLIN, 0}};
+  for (const Active& active : active_) {
+    descriptors.push_back({active.child.pidfd(), POLLIN, 0});
+    if (active.frames_open) descriptors.push_back({active.child.frames(), POLLIN, 0});
+  }
+  ::poll(descriptors.data(), descriptors.size(), wait_milliseconds());
+  std::uint64_t count = 0;
+  while (::read(wake_descriptor_, &count, sizeof count) > 0) {
+  }
+}
+
+void WorkerPool::read_frames(Active& active) {
+  if (!active.frames_open) return;
+  auto open = active.lines.fill(active.child.frames());
+  active.frames_open = open.value_or(false);
+  while (auto line = active.lines.next()) take_frame(active, *line);
+  if (!open) end(active, EndReason::kProtocol);
+  store_progress(active);
+}
+
+void WorkerPool::take_frame(Active& active, const std::string& line) {
+  auto frame = pipeline::frame_from(line);
+  if (!frame) {
+    spdlog::error("job {}: {}", active.lease.id(), frame.error().message);
+    return end(active, EndReason::kProtocol);
+  }
+  if (frame->type == pipeline::Frame::Type::kProgress) {
+    active.progress = std::move(frame->progress);
+  } else if (!active.outcome) {
+    active.outcome = std::move(*frame);
+  }
+}
+
+void WorkerPool::store_progress(Active& active) {
+  if (!active.progress || active.reason != EndReason::kNone) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (active.progress->stage == active.stored_stage && now < active.progress_due) return;
+  if (auto status = queue_.note_progress(active.lease, *active.progress); !status) {
+    spdlog::warn("job {}: {}", active.lease.id(), status.error().message);
+  }
+  active.stored_stage = active.progress->stage;
+  active.progress_due = now + options_.progress_interval;
+  active.progress.reset();
+}
+
+void WorkerPool::enforce_deadlines() {
+  const auto now = std::chrono::steady_clock::now();
+  for (Active& active : active_) {
+    if (active.kill_at && now >= *active.kill_at) active.child.signal_group(SIGKILL);
+  }
+}
+
+void WorkerPool::collect_dead() {
+  for (auto active = active_.begin(); active != active_.end();) {
+    if (!is_readable(active->child.pidfd())) {
+      ++active;
+      continue;
+    }
+    read_frames(*active);
+    conclude(*active);
+    active = active_.erase(active);
+  }
+}
+
+void WorkerPool::conclude(Active& active) {
+  const ExitStatus exit = active.child.reap();
+  const queue::Lease& lease = active.lease;
+  const bool has_result =
+      active.outcome && active.outcome->type == pipeline::Frame::Type::kResult && exit.signal == 0;
+  if (active.reason == EndReason::kCancelled) {
+    stage(lease).discard(lease);
+    if (auto status = queue_.cancel(lease); !status) spdlog::error("{}", status.error().message);
+    return;
+  }
+  if (has_result && active.reason != EndReason::kProtocol) return publish(active);
+  if (active.reason == EndReason::kDraining) {
+    stage(lease).discard(lease);
+    auto status = queue_.requeue(lease, "the daemon stops; queued again");
+    if (!status) spdlog::error("{}", status.error().message);
+    return;
+  }
+  if (active.outcome && active.outcome->type == pipeline::Frame::Type::kError) {
+    return fail(lease, active.outcome->error, false);
+  }
+  if (exit.signal != 0) {
+    return fail(lease,
+                {ErrorCode::kInternal,
+                 fmt::format("the worker was killed by signal {} ({}); see the job's log",
+                             exit.signal, ::strsignal(exit.signal)),
+                 {}},
+                active.reason == EndReason::kNone);
+  }
+  fail(lease,
+       {ErrorCode::kInternal,
+        fmt::format("the worker ended with code {} and no result; see the job's log", exit.code),
+        {}},
+       false);
+}
+
+void WorkerPool::publish(Active& active) {
+  queue::Lease& lease = active.lease;
+  auto status = queue_.publish(lease, active.outcome->result.dump());
+  if (!status && status.error().code == ErrorCode::kCancelled) {
+    stage(lease).discard(lease);
+    status = queue_.cancel(lease);
+  } else if (status) {
+    status = stage(lease).finish(lease, active.outcome->result);
+  }
+  if (!status) fail(lease, status.error(), false);
+}
+
+void WorkerPool::fail(const queue::Lease& lease, const Error& error, bool killed_by_signal) {
+  stage(lease).discard(lease);
+  auto state = queue_.fail(lease, error, killed_by_signal);
+  if (!state) {
+    spdlog::error("job {}: {}", lease.id(), state.error().message);
+    return;
+  }
+  spdlog::warn("job {} attempt {}: {}: {}", lease.id(), lease.attempt(), to_string(*state),
+               error.message);
+}
+
+}  // namespace crucible::server::worker

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <list>
+#include <map>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "server/pipeline/spec.hpp"
+#include "server/pipeline/stage.hpp"
+#include "server/pipeline/state_folder.hpp"
+#include "server/worker/process.hpp"
+#include "server/worker/recovery.hpp"
+
+namespace crucible::server::worker {
+
+struct PoolOptions {
+  std::filesystem::path executable = "/proc/self/exe";
+  std::vector<std::string> arguments = {"work"};
+  std::map<JobKind, std::size_t> most = {{JobKind::kMerge, 1}, {JobKind::kEvaluation, 1}};
+  std::chrono::milliseconds grace{10'000};            // from SIGTERM to SIGKILL
+  std::chrono::milliseconds progress_interval{1'000};  // between stored progress notes of one job
+};
+
+// Claims jobs and runs each in a worker process. One thread supervises all of them: it waits on their
+// pidfds and pipes, records progress, publishes results, and ends workers whose job was cancelled.
+class WorkerPool {
+ public:
+  WorkerPool(store::Store& store, queue::JobQueue& queue, const Clock& clock,
+             const pipeline::StateFolder& state, Stages stages, PoolOptions options);
+  ~WorkerPool();
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
+
+  // Recovers what a previous life left, then starts to claim.
+  Status start();
+  // There may be something to claim or to cancel. Thread-safe, never blocks.
+  void wake();
+  // Claims nothing more, ends the workers (their jobs go back to the queue) and returns when all are
+  // gone. Thread-safe; again is fine.
+  void stop();
+  bool accepting() const { return accepting_.load(); }
+  std::size_t busy() const { return busy_.load(); }
+
+ private:
+  using SteadyTime = std::chrono::steady_clock::time_point;
+  enum class EndReason { kNone, kCancelled, kDraining, kProtocol };
+  struct Active {
+    queue::Lease lease;
+    ChildProcess child;
+    LineBuffer lines{std::size_t{16} << 20};
+    bool frames_open = true;
+    std::optional<pipeline::Frame> outcome;  // result or error, as the worker said
+    std::optional<Progress> progress;        // not yet stored
+    std::string stored_stage;
+    SteadyTime progress_due{};
+    EndReason reason = EndReason::kNone;
+    std::optional<SteadyTime> kill_at;
+  };
+
+  void supervise();
+  void claim_all();
+  bool claim_one(JobKind kind);
+  void launch(queue::Lease lease);
+  void end_cancelled();
+  void end(Active& active, EndReason reason);
+  void wait_for_news();
+  int wait_milliseconds();
+  void read_frames(Active& active);
+  void take_frame(Active& active, const std::string& line);
+  void store_progress(Active& active);
+  void enforce_deadlines();
+  void collect_dead();
+  void conclude(Active& active);
+  void publish(Active& active);
+  void fail(const queue::Lease& lease, const Error& error, bool killed_by_signal);
+  pipeline::Stage& stage(const queue::Lease& lease) { return *stages_.at(lease.job.job.kind); }
+
+  store::Store& store_;
+  queue::JobQueue& queue_;
+  const Clock& clock_;
+  const pipeline::StateFolder& state_;
+  Stages stages_;
+  PoolOptions options_;
+  int wake_descriptor_ = -1;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> accepting_{false};
+  std::atomic<std::size_t> busy_{0};
+  std::list<Active> active_;  // the supervisor's own
+  std::thread thread_;
+};
+
+}  // namespace crucible::server::worker
