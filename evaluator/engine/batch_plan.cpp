@@ -121,9 +121,9 @@ Batch build_batch(std::span<const Entry> entries, std::size_t kept,
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const std::size_t shared =
         i == 0 ? kept : common_prefix(*entries[i - 1].input, *entries[i].input);
-    const bool is_leaf = i + 1 == entries.size() ||
-                         common_prefix(*entries[i].input, *entries[i + 1].input) <
-                             entries[i].input->size();
+    const bool is_leaf =
+        i + 1 == entries.size() ||
+        common_prefix(*entries[i].input, *entries[i + 1].input) < entries[i].input->size();
     builder.add(entries[i], shared, is_leaf);
   }
   return builder.take();

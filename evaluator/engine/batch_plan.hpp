@@ -6,13 +6,14 @@
 
 #include "evaluator/engine/request_encoding.hpp"
 
-// Which tokens are computed when. The inputs of all requests form a tree; in sorted order each batch is
-// a run of neighbouring inputs in which every shared prefix stands once, and the prefix that a batch
-// shares with the end of the one before is kept, not computed again. Depends on the requests only.
+// Which tokens are computed when. The inputs of all requests form a tree; in sorted order each
+// batch is a run of neighbouring inputs in which every shared prefix stands once, and the prefix
+// that a batch shares with the end of the one before is kept, not computed again. Depends on the
+// requests only.
 namespace crucible::engine {
 
 struct PlanLimits {
-  std::size_t tokens = 512;     // new tokens a batch; more only for an input that alone is longer
+  std::size_t tokens = 256;     // new tokens a batch; more only for an input that alone is longer
   std::size_t sequences = 256;  // inputs a batch
   std::size_t outputs = 512;    // scored positions a batch; more only for a single input
 };

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-// Writer of the GGUF header, version 3 (ggml/docs/gguf.md): metadata, then tensor descriptions, then
-// tensor data at 32-byte offsets. Little-endian. Values are appended in call order.
+// Writer of the GGUF header, version 3 (ggml/docs/gguf.md): metadata, then tensor descriptions,
+// then tensor data at 32-byte offsets. Little-endian. Values are appended in call order.
 namespace crucible::engine {
 
 // Element types as GGUF numbers them.
@@ -24,7 +24,7 @@ class GgufHeader {
   std::uint64_t add_tensor(std::string_view name, const std::vector<std::uint64_t>& extents,
                            GgufType type, std::uint64_t bytes);
 
-  std::string serialize() const;                         // padded: data follows at once
+  std::string serialize() const;                            // padded: data follows at once
   std::uint64_t data_bytes() const { return data_bytes_; }  // padded
 
  private:

@@ -11,7 +11,8 @@
 #include "merger/base/error.hpp"
 #include "merger/base/progress.hpp"
 
-// What the evaluator asks of a model, whoever computes it: a local engine, an endpoint, a scripted fake.
+// What the evaluator asks of a model, whoever computes it: a local engine, an endpoint, a scripted
+// fake.
 namespace crucible::engine {
 
 using TokenId = std::int32_t;
@@ -23,10 +24,10 @@ struct LoglikelihoodRequest {
 };
 struct LoglikelihoodResult {
   double sum_logprob = 0;
-  bool is_greedy = false;       // every continuation token was the argmax
-  std::uint32_t tokens = 0;     // continuation tokens scored
-  bool truncated = false;       // the context was cut from the left
-  bool encoded_apart = false;   // nothing of the continuation was left after the joint split
+  bool is_greedy = false;      // every continuation token was the argmax
+  std::uint32_t tokens = 0;    // continuation tokens scored
+  bool truncated = false;      // the context was cut from the left
+  bool encoded_apart = false;  // nothing of the continuation was left after the joint split
 };
 
 // Identity and limits, kept with every score.
@@ -43,10 +44,11 @@ class LanguageModel {
  public:
   virtual ~LanguageModel() = default;
   virtual const ModelDescription& description() const = 0;
-  // Results in request order. Non-finite logits are kCorrupt ("the model yields NaN"), never a score.
-  virtual Result<std::vector<LoglikelihoodResult>> loglikelihood(std::span<const LoglikelihoodRequest> requests,
-                                                                 const ProgressSink& progress,
-                                                                 std::stop_token stop) = 0;
+  // Results in request order. Non-finite logits are kCorrupt ("the model yields NaN"), never a
+  // score.
+  virtual Result<std::vector<LoglikelihoodResult>> loglikelihood(
+      std::span<const LoglikelihoodRequest> requests, const ProgressSink& progress,
+      std::stop_token stop) = 0;
 };
 
 }  // namespace crucible::engine

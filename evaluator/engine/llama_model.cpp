@@ -22,9 +22,11 @@ namespace crucible::engine {
 namespace {
 
 constexpr std::uint32_t kDefaultContext = 4096;
-constexpr std::uint32_t kMicroBatch = 512;              // tokens of one pass through the graph
-constexpr std::uint64_t kLogitBytes = 128ULL << 20;     // of one batch
+constexpr std::uint32_t kMicroBatch = 512;           // tokens of one pass through the graph
+constexpr std::uint64_t kLogitBytes = 128ULL << 20;  // of one batch
 constexpr std::size_t kLeastOutputs = 32;
+// Below this many parameters threads wait for each other longer than they compute.
+constexpr std::uint64_t kSmallModel = 20'000'000;
 
 // llama.cpp reports through one process-wide callback; its last complaint on this thread explains a
 // failed call.
@@ -78,8 +80,13 @@ class BatchArrays {
     firsts_.push_back(nullptr);
   }
   llama_batch view() {
-    return {static_cast<std::int32_t>(ids_.size()), ids_.data(), nullptr, positions_.data(),
-            counts_.data(), firsts_.data(), logits_.data()};
+    return {static_cast<std::int32_t>(ids_.size()),
+            ids_.data(),
+            nullptr,
+            positions_.data(),
+            counts_.data(),
+            firsts_.data(),
+            logits_.data()};
   }
 
  private:
@@ -173,8 +180,8 @@ class LlamaModel final : public LanguageModel {
  private:
   PlanLimits limits() const {
     PlanLimits limits;
-    limits.outputs = std::clamp<std::size_t>(kLogitBytes / (4ULL * vocabulary_), kLeastOutputs,
-                                             limits.tokens);
+    limits.outputs =
+        std::clamp<std::size_t>(kLogitBytes / (4ULL * vocabulary_), kLeastOutputs, limits.outputs);
     limits.sequences = std::min(limits.outputs, llama_max_parallel_sequences());
     return limits;
   }
@@ -192,10 +199,8 @@ class LlamaModel final : public LanguageModel {
     params.type_v = GGML_TYPE_F32;
     params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
     params.no_perf = true;
-    const auto threads = static_cast<std::int32_t>(
-        options_.threads > 0 ? options_.threads : std::max(1U, std::thread::hardware_concurrency()));
-    params.n_threads = threads;
-    params.n_threads_batch = threads;
+    params.n_threads = static_cast<std::int32_t>(options_.threads);
+    params.n_threads_batch = params.n_threads;
     params.abort_callback = stop_requested;
     params.abort_callback_data = &stop;
     last_complaint.clear();
@@ -276,10 +281,15 @@ Result<ModelHandle> load_weights(const checkpoint::Checkpoint& checkpoint, const
   last_complaint.clear();
   ModelHandle model(llama_model_load_from_file_ptr(file.get(), params));
   if (!model) {
-    return fail(ErrorCode::kUnsupported, with_complaint("llama.cpp refuses " +
-                                                        checkpoint.folder().string()));
+    return fail(ErrorCode::kUnsupported,
+                with_complaint("llama.cpp refuses " + checkpoint.folder().string()));
   }
   return model;
+}
+
+unsigned thread_count(unsigned asked, std::uint64_t parameters) {
+  if (asked > 0) return asked;
+  return parameters < kSmallModel ? 1 : std::max(1U, std::thread::hardware_concurrency());
 }
 
 std::string_view dtype_name(WeightType weights) {
@@ -319,8 +329,10 @@ Result<std::unique_ptr<LanguageModel>> load_llama_model(const std::filesystem::p
   description.dtype = std::string(dtype_name(options.weights));
   description.context_length = *length;
   description.adds_bos = options.bos == BosRule::kTokenizer && !tokenizer->prefix().empty();
+  LlamaOptions resolved = options;
+  resolved.threads = thread_count(options.threads, checkpoint->parameter_count());
   return std::make_unique<LlamaModel>(std::move(*model), std::move(*tokenizer),
-                                      std::move(description), options, shape->vocabulary);
+                                      std::move(description), resolved, shape->vocabulary);
 }
 
 }  // namespace crucible::engine

@@ -195,17 +195,22 @@ void add_attention(std::vector<TensorPlan>& plans, const ModelShape& shape,
   const std::uint64_t kv = std::uint64_t{shape.kv_heads} * shape.head_size;
   const bool interleave = shape.interleaved_rope();
   const std::string attention = source + "self_attn.";
-  plans.push_back({attention + "q_proj.weight", target + "attn_q.weight", {q, shape.hidden}, interleave});
-  plans.push_back({attention + "k_proj.weight", target + "attn_k.weight", {kv, shape.hidden}, interleave});
-  plans.push_back({attention + "v_proj.weight", target + "attn_v.weight", {kv, shape.hidden}, false});
-  plans.push_back({attention + "o_proj.weight", target + "attn_output.weight", {shape.hidden, q}, false});
+  plans.push_back(
+      {attention + "q_proj.weight", target + "attn_q.weight", {q, shape.hidden}, interleave});
+  plans.push_back(
+      {attention + "k_proj.weight", target + "attn_k.weight", {kv, shape.hidden}, interleave});
+  plans.push_back(
+      {attention + "v_proj.weight", target + "attn_v.weight", {kv, shape.hidden}, false});
+  plans.push_back(
+      {attention + "o_proj.weight", target + "attn_output.weight", {shape.hidden, q}, false});
   if (shape.qkv_bias) {
     plans.push_back({attention + "q_proj.bias", target + "attn_q.bias", {q}, interleave});
     plans.push_back({attention + "k_proj.bias", target + "attn_k.bias", {kv}, interleave});
     plans.push_back({attention + "v_proj.bias", target + "attn_v.bias", {kv}, false});
   }
   if (shape.output_bias) {
-    plans.push_back({attention + "o_proj.bias", target + "attn_output.bias", {shape.hidden}, false});
+    plans.push_back(
+        {attention + "o_proj.bias", target + "attn_output.bias", {shape.hidden}, false});
   }
 }
 

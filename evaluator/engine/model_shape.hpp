@@ -7,8 +7,8 @@
 
 #include "merger/checkpoint/checkpoint.hpp"
 
-// What a decoder-only checkpoint of the Llama kind computes, as plain data: read from config.json and
-// held against the tensors before an engine sees any of it.
+// What a decoder-only checkpoint of the Llama kind computes, as plain data: read from config.json
+// and held against the tensors before an engine sees any of it.
 namespace crucible::engine {
 
 enum class Family { kLlama, kMistral, kQwen2 };
@@ -49,8 +49,8 @@ struct ModelShape {
 
 std::string_view model_type(Family family);  // "llama", as in config.json
 
-// kUnsupported names an architecture, rope type, activation or quantisation this build cannot compute;
-// kInvalidArgument lists every impossible value as `config.json <key>`.
+// kUnsupported names an architecture, rope type, activation or quantisation this build cannot
+// compute; kInvalidArgument lists every impossible value as `config.json <key>`.
 Result<ModelShape> read_shape(const checkpoint::Checkpoint& checkpoint);
 
 // One tensor of the checkpoint and what becomes of it.

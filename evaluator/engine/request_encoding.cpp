@@ -29,15 +29,15 @@ class Encoder {
     if (request.continuation.empty()) {
       return fail(ErrorCode::kInvalidArgument, "the continuation is empty");
     }
-    auto split = context.empty() ? split_without_context(continuation)
-                                 : split_at(context, continuation);
+    auto split =
+        context.empty() ? split_without_context(continuation) : split_at(context, continuation);
     if (!split) return fail(std::move(split.error()));
     return cut_to_length(std::move(*split));
   }
 
  private:
-  // The first token stands in for a context: BOS, else EOS. A continuation that begins with that token
-  // itself is not given a second one.
+  // The first token stands in for a context: BOS, else EOS. A continuation that begins with that
+  // token itself is not given a second one.
   Result<Split> split_without_context(const std::string& continuation) {
     auto tokens = tokenizer_.encode(continuation, false);
     if (!tokens) return fail(std::move(tokens.error()));

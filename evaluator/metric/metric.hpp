@@ -4,8 +4,8 @@
 #include <span>
 #include <string_view>
 
-// Metrics of multiple-choice items and their aggregation, as lm-evaluation-harness 0.4 defines them.
-// Pure functions.
+// Metrics of multiple-choice items and their aggregation, as lm-evaluation-harness 0.4 defines
+// them. Pure functions.
 namespace crucible::metric {
 
 // Unicode code points of valid UTF-8: what acc_norm divides by.

@@ -48,7 +48,7 @@ Sample score_document(const task::Document& document,
 }
 
 Metric metric_over(const std::string& name, const std::vector<Sample>& samples,
-                   bool Sample::*correct) {
+                   bool Sample::* correct) {
   std::vector<double> hits;
   for (const Sample& sample : samples) hits.push_back(sample.*correct ? 1.0 : 0.0);
   const metric::Estimate estimate = metric::mean(hits);
@@ -151,8 +151,7 @@ Result<EvaluationReport> evaluate(engine::LanguageModel& model, const task::Suit
   const metric::Estimate suite_score = metric::mean_of(scores);
   report.score = suite_score.value;
   report.stderr_ = suite_score.stderr_;
-  report.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return report;
 }
 

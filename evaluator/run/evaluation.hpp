@@ -53,14 +53,15 @@ struct EvaluationReport {
   double started = 0;  // Unix time, seconds
 };
 
-// Progress is in requests over all tasks, stage "evaluate <task>". A task's requests go to the model in
-// one call, so that it can share their prefixes. Errors are the model's, with the task's name in front.
+// Progress is in requests over all tasks, stage "evaluate <task>". A task's requests go to the
+// model in one call, so that it can share their prefixes. Errors are the model's, with the task's
+// name in front.
 Result<EvaluationReport> evaluate(engine::LanguageModel& model, const task::Suite& suite,
                                   const ProgressSink& progress, std::stop_token stop);
 
-// results_<suite>.json in the shape of the field's harness, and samples_<task>.jsonl, under `folder`
-// (made when absent; files of the same names are replaced whole). `suite` must be the one evaluated:
-// the samples carry its prompts.
+// results_<suite>.json in the shape of the field's harness, and samples_<task>.jsonl, under
+// `folder` (made when absent; files of the same names are replaced whole). `suite` must be the one
+// evaluated: the samples carry its prompts.
 Status write_report(const EvaluationReport& report, const task::Suite& suite,
                     std::string_view model_name, const std::filesystem::path& folder);
 

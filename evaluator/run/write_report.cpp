@@ -5,8 +5,9 @@
 #include "merger/base/io.hpp"
 #include "nlohmann/json.hpp"
 
-// Files in the shape of lm-evaluation-harness 0.4 (evaluator.py, loggers/evaluation_tracker.py): what
-// reads its results and samples reads ours. Harness keys keep their meaning; our own are added beside.
+// Files in the shape of lm-evaluation-harness 0.4 (evaluator.py, loggers/evaluation_tracker.py):
+// what reads its results and samples reads ours. Harness keys keep their meaning; our own are added
+// beside.
 namespace crucible::run {
 namespace {
 

@@ -143,14 +143,15 @@ std::optional<Document> read_multiple_choice(const json& item, const ItemFormat&
   if (!query || !choices) return std::nullopt;
   auto gold = gold_at(item, fields.gold, choices->size(), faults);
   Document document;
-  if (!add_choices(document, *choices, format, fields.choices, faults) || !gold) return std::nullopt;
+  if (!add_choices(document, *choices, format, fields.choices, faults) || !gold)
+    return std::nullopt;
   document.context = std::move(*query);
   document.gold = std::move(*gold);
   return document;
 }
 
-// AGIEval's own zero-shot prompt (Zhong et al. 2023, arXiv:2304.06364), scored as the Nous fork of the
-// harness does: the options in full, "(A)..." included, are the continuations.
+// AGIEval's own zero-shot prompt (Zhong et al. 2023, arXiv:2304.06364), scored as the Nous fork of
+// the harness does: the options in full, "(A)..." included, are the continuations.
 std::optional<Document> read_agieval(const json& item, const ItemFormat& format,
                                      const LineFaults& faults) {
   const auto question = text_at(item, "question", faults);

@@ -24,8 +24,8 @@ struct ItemFormat {
 };
 
 // Appends every fault of the file to `faults` as `<file name>:<line> <key>`; a file of more than
-// 256 MiB or with a line that is not JSON is a fault too. Blank lines are skipped; document ids count
-// the items from 0.
+// 256 MiB or with a line that is not JSON is a fault too. Blank lines are skipped; document ids
+// count the items from 0.
 std::vector<Document> read_items(const std::filesystem::path& file, const ItemFormat& format,
                                  std::vector<Fault>& faults);
 

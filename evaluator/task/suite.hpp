@@ -13,23 +13,24 @@ namespace crucible::task {
 
 // One multiple-choice item, ready to score: argmax over choices of log P(choice | context).
 struct Document {
-  std::string id;                    // stable in its task, "17"
+  std::string id;  // stable in its task, "17"
   std::string context;
   std::vector<std::string> choices;  // continuations exactly as scored, delimiter space included
   // What acc_norm divides by: the choice as given, without the delimiter.
   std::vector<std::string> choice_texts;
-  std::vector<std::size_t> gold;     // indices of right choices, one or more
+  std::vector<std::size_t> gold;  // indices of right choices, one or more
 };
 
 struct Task {
-  std::string name;                 // "agieval_sat_math"
-  std::string primary_metric;       // "acc" or "acc_norm"
+  std::string name;            // "agieval_sat_math"
+  std::string primary_metric;  // "acc" or "acc_norm"
   std::string version;
   std::vector<Document> documents;
-  Digest digest;                    // over prompts, choices, golds
+  Digest digest;  // over prompts, choices, golds
 };
 
-// Tasks that belong together. The suite's score is the unweighted mean of its tasks' primary metrics.
+// Tasks that belong together. The suite's score is the unweighted mean of its tasks' primary
+// metrics.
 struct Suite {
   std::string name;
   std::string description;

@@ -36,7 +36,8 @@ Error missing_tokenizer(const checkpoint::Checkpoint& checkpoint) {
   std::string message = checkpoint.folder().string() + " has no tokenizer.json";
   message += files.empty() ? " and no other tokenizer file" : ", only " + join(files);
   message +=
-      "; write one with transformers: AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)";
+      "; write one with transformers: "
+      "AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)";
   return {ErrorCode::kInvalidArgument, std::move(message), {}};
 }
 
@@ -95,7 +96,8 @@ Result<Tokenizer> Tokenizer::load(const checkpoint::Checkpoint& checkpoint,
   tokenizer.handle_.reset(crucible_tokenizer_load(text->data(), text->size(), &raw_error));
   const Owned<char> error(raw_error);
   if (!tokenizer.handle_) {
-    return fail(ErrorCode::kCorrupt, path.string() + " is no usable tokenizer: " + message_of(error));
+    return fail(ErrorCode::kCorrupt,
+                path.string() + " is no usable tokenizer: " + message_of(error));
   }
   if (auto found = tokenizer.find_special_tokens(checkpoint); !found) return fail(found.error());
   if (auto found = tokenizer.find_prefix(); !found) return fail(found.error());
@@ -151,9 +153,9 @@ Result<std::vector<std::int32_t>> Tokenizer::encode(std::string_view text, bool 
   result.reserve(count);
   for (const std::uint32_t id : std::span(ids.get(), count)) {
     if (id >= vocabulary_) {
-      return fail(ErrorCode::kInvalidArgument,
-                  "the tokenizer gives id " + std::to_string(id) + ", but the model has only " +
-                      std::to_string(vocabulary_) + " embedding rows");
+      return fail(ErrorCode::kInvalidArgument, "the tokenizer gives id " + std::to_string(id) +
+                                                   ", but the model has only " +
+                                                   std::to_string(vocabulary_) + " embedding rows");
     }
     result.push_back(static_cast<std::int32_t>(id));
   }
@@ -168,7 +170,8 @@ Result<std::string> Tokenizer::decode(std::span<const std::int32_t> ids, bool sk
   const Owned<char> text(crucible_tokenizer_decode(handle_.get(), plain.data(), plain.size(),
                                                    skip_special, &length, &raw_error));
   const Owned<char> error(raw_error);
-  if (!text) return fail(ErrorCode::kInvalidArgument, "ids cannot be decoded: " + message_of(error));
+  if (!text)
+    return fail(ErrorCode::kInvalidArgument, "ids cannot be decoded: " + message_of(error));
   return std::string(text.get(), length);
 }
 

@@ -13,8 +13,8 @@
 
 struct crucible_tokenizer;
 
-// Text to token ids and back, exactly as the Hugging Face `tokenizers` library does it: this wraps that
-// library (rust/) around a checkpoint's tokenizer.json.
+// Text to token ids and back, exactly as the Hugging Face `tokenizers` library does it: this wraps
+// that library (rust/) around a checkpoint's tokenizer.json.
 namespace crucible::tokenizer {
 
 // Move-only; const methods are safe from several threads.

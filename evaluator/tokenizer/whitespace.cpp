@@ -6,11 +6,12 @@ namespace {
 // Bidirectional class WS, B or S, or category Zs (Unicode 15): the set behind str.isspace.
 bool is_space(char32_t c) {
   return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 ||
-         c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
-         c == 0x202F || c == 0x205F || c == 0x3000;
+         c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
+         c == 0x205F || c == 0x3000;
 }
 
-// The last character of non-empty valid UTF-8 of at most three bytes; longer ones are no whitespace.
+// The last character of non-empty valid UTF-8 of at most three bytes; longer ones are no
+// whitespace.
 struct LastCharacter {
   char32_t value = 0;
   std::size_t bytes = 1;

@@ -1,6 +1,7 @@
 #include "merger/checkpoint/checkpoint.hpp"
 
 #include <algorithm>
+#include <set>
 #include <system_error>
 
 #include "merger/checkpoint/files.hpp"
@@ -12,7 +13,7 @@ namespace {
 
 using WeightMap = std::map<std::string, std::string>;  // tensor name -> shard file name
 
-bool exists(const fs::path& path) {
+bool is_present(const fs::path& path) {
   std::error_code error;
   return fs::exists(path, error);
 }
@@ -62,6 +63,21 @@ tl::unexpected<Error> no_weights(const fs::path& folder) {
                                         " nor " + std::string(kIndexFile));
 }
 
+struct Weights {
+  std::vector<std::string> shards;  // file names
+  WeightMap map;                    // empty without an index
+};
+
+Result<Weights> find_weights(const fs::path& folder, io::Syscalls& calls) {
+  if (is_present(folder / kWeightsFile)) return Weights{{std::string(kWeightsFile)}, {}};
+  if (!is_present(folder / kIndexFile)) return no_weights(folder);
+  auto map = read_weight_map(folder / kIndexFile, calls);
+  if (!map) return fail(std::move(map.error()));
+  std::set<std::string> shards;
+  for (const auto& [tensor, shard] : *map) shards.insert(shard);
+  return Weights{{shards.begin(), shards.end()}, std::move(*map)};
+}
+
 }  // namespace
 
 Result<Checkpoint> Checkpoint::open(const fs::path& folder, io::Syscalls& calls) {
@@ -75,23 +91,9 @@ Result<Checkpoint> Checkpoint::open(const fs::path& folder, io::Syscalls& calls)
   if (!config) return fail(std::move(config.error()));
   checkpoint.config_ = std::move(*config);
 
-  WeightMap weight_map;
-  std::vector<std::string> shard_names;
-  const bool sharded = !exists(folder / kWeightsFile) && exists(folder / kIndexFile);
-  if (sharded) {
-    auto map = read_weight_map(folder / kIndexFile, calls);
-    if (!map) return fail(std::move(map.error()));
-    weight_map = std::move(*map);
-    for (const auto& [tensor, shard] : weight_map) shard_names.push_back(shard);
-    std::ranges::sort(shard_names);
-    shard_names.erase(std::ranges::unique(shard_names).begin(), shard_names.end());
-  } else if (exists(folder / kWeightsFile)) {
-    shard_names.emplace_back(kWeightsFile);
-  } else {
-    return no_weights(folder);
-  }
-
-  for (const std::string& name : shard_names) {
+  auto weights = find_weights(folder, calls);
+  if (!weights) return fail(std::move(weights.error()));
+  for (const std::string& name : weights->shards) {
     auto reader = safetensors::Reader::open(folder / name, calls);
     if (!reader) return fail(std::move(reader.error()));
     checkpoint.shards_.push_back(std::make_unique<safetensors::Reader>(std::move(*reader)));
@@ -103,7 +105,7 @@ Result<Checkpoint> Checkpoint::open(const fs::path& folder, io::Syscalls& calls)
       }
     }
   }
-  for (const auto& [tensor, shard] : weight_map) {
+  for (const auto& [tensor, shard] : weights->map) {
     const TensorLocation location = checkpoint.find(tensor);
     if (location.shard == nullptr || location.shard->path().filename() != shard) {
       return fail(ErrorCode::kCorrupt, folder.string() + ": the index places tensor " + tensor +

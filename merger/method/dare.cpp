@@ -6,6 +6,8 @@
 // DARE (Yu et al. 2023, arXiv:2311.03099): each element of a difference survives with probability
 // `density`. The draws are torch's: one 32-bit number of MT19937 an element, row-major, model after
 // model; u = (x mod 2^24) / 2^24, kept when u < density. A model with density >= 1 draws nothing.
+// Pruning and rescaling happen in float32, but in bfloat16 for bfloat16: a float64 difference that
+// is pruned loses its lower bits.
 namespace crucible::method {
 namespace {
 
@@ -14,7 +16,8 @@ CRUCIBLE_CPU_LEVELS void zero_dropped(Value* delta, const std::uint32_t* draws, 
                                       std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     const float u = static_cast<float>(static_cast<std::int32_t>(draws[i] & 0xFFFFFFU)) * 0x1p-24F;
-    delta[i] = u < density ? delta[i] : Value{0};
+    const auto kept = static_cast<Value>(static_cast<float>(delta[i]));
+    delta[i] = u < density ? kept : Value{0};
   }
 }
 
@@ -50,8 +53,8 @@ class RandomSparsifier : public Sparsifier<Value> {
       if (densities[m] >= 1) continue;
       for (std::uint64_t tile = 0; tile < tiles.count(); ++tile) {
         starts_[m].push_back(random);
-        random.skip(std::min<std::uint64_t>(tiles.tile_elements(),
-                                            tiles.elements() - tile * tiles.tile_elements()));
+        const std::uint64_t left = tiles.elements() - tile * tiles.tile_elements();
+        random.skip(std::min<std::uint64_t>(tiles.tile_elements(), left));
       }
     }
   }
@@ -65,14 +68,13 @@ class RandomSparsifier : public Sparsifier<Value> {
   std::vector<std::vector<Mt19937>> starts_;  // [model][tile]
 };
 
-// float16 is pruned and rescaled in float32.
 template <typename A>
 struct PruneIn {
-  using Type = A;
+  using Type = F32;
 };
 template <>
-struct PruneIn<F16> {
-  using Type = F32;
+struct PruneIn<BF16> {
+  using Type = BF16;
 };
 
 class Dare : public TypedMethod<Dare> {
@@ -90,7 +92,7 @@ class Dare : public TypedMethod<Dare> {
     vectors.elect_sign = elect_sign_;
     std::vector<float> probabilities;
     for (const double density : vectors.densities) {
-      probabilities.push_back(static_cast<float>(coefficient<In>(density)));
+      probabilities.push_back(coefficient<In>(density));
     }
     vectors.sparsifier = std::make_shared<const RandomSparsifier<Value>>(
         vectors.densities, std::move(probabilities), tiles, random);

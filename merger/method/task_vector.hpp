@@ -98,11 +98,11 @@ Status compute_rescaling(TaskVectors<A>& vectors, Tiles<typename A::Value>& tile
   if (!status) return status;
   constexpr double kSmallestSum = 1e-7;
   for (std::size_t m = 0; m < count; ++m) {
-    const Value all = coefficient<Sum>(before[m].total());
-    const Value kept = coefficient<Sum>(after[m].total());
+    const auto all = coefficient<Sum>(before[m].total());
+    const auto kept = coefficient<Sum>(after[m].total());
     if (static_cast<double>(all) < kSmallestSum || static_cast<double>(kept) < kSmallestSum)
       continue;
-    vectors.factors[m] = Sum::round(all / kept);
+    vectors.factors[m] = static_cast<Value>(Sum::round(all / kept));
   }
   return {};
 }

@@ -41,12 +41,6 @@ bool is_beneath(const std::filesystem::path& path, const std::filesystem::path& 
   return end == root.end();
 }
 
-bool is_valid_name(std::string_view name) {
-  return !name.empty() && name.size() <= 200 && std::ranges::none_of(name, [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == '/' || c == 0x7f;
-  });
-}
-
 }  // namespace
 
 CheckpointFacts describe(const checkpoint::Checkpoint& checkpoint) {
@@ -74,6 +68,21 @@ std::vector<ModelMention> model_mentions(const recipe::Recipe& recipe) {
   }
   if (recipe.base_model) mentions.push_back({"base_model", *recipe.base_model});
   return mentions;
+}
+
+Status check_name(const std::string& name) {
+  const bool is_fine = name.size() <= 200 && std::ranges::none_of(name, [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == '/' || c == 0x7f;
+  });
+  // A number would be taken for an id.
+  const bool is_number = !name.empty() && std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; });
+  if (is_fine && !is_number) return {};
+  Error error{ErrorCode::kInvalidArgument, "the name cannot be used", {}};
+  error.faults.push_back({"name",
+                          is_number ? "must not be a number"
+                                    : "must be at most 200 characters without / and control characters",
+                          ""});
+  return fail(std::move(error));
 }
 
 Result<ModelCatalog> ModelCatalog::open(store::Store& store, const Clock& clock,
@@ -223,11 +232,7 @@ Result<store::StoredModel> ModelCatalog::ensure_registered(const std::filesystem
 }
 
 Result<Model> ModelCatalog::register_model(const std::string& path, const std::string& name) {
-  if (!name.empty() && !is_valid_name(name)) {
-    Error error{ErrorCode::kInvalidArgument, "the name cannot be used", {}};
-    error.faults.push_back({"name", "must be 1 to 200 characters without / and control characters", ""});
-    return fail(std::move(error));
-  }
+  if (auto status = check_name(name); !status) return fail(std::move(status).error());
   auto folder = locate(path);
   if (!folder) {
     Error error = std::move(folder).error();
@@ -246,25 +251,21 @@ Result<Model> ModelCatalog::register_model(const std::string& path, const std::s
   return std::move(stored->model);
 }
 
-Result<store::StoredModel> ModelCatalog::find_reference(const recipe::ModelReference& reference) {
-  auto named = store_->read([&](store::Database& database) {
-    return store::find_model_by_name(database, reference.path);
-  });
-  if (!named) return fail(std::move(named).error());
-  if (*named) return known_folder(**named);
+Result<std::filesystem::path> ModelCatalog::find_folder(
+    const recipe::ModelReference& reference) const {
   // A merged model's folder lies in the state directory, outside the roots, but is known by its row.
-  auto by_path = store_->read([&](store::Database& database) {
+  auto known = store_->read([&](store::Database& database) {
+    auto named = store::find_model_by_name(database, reference.path);
+    if (!named || *named) return named;
     return store::find_model_by_path(database, reference.path);
   });
-  if (!by_path) return fail(std::move(by_path).error());
-  if (*by_path) return known_folder(**by_path);
-  auto folder = locate(reference.path);
-  if (!folder) return fail(std::move(folder).error());
-  return ensure_registered(*folder, "");
+  if (!known) return fail(std::move(known).error());
+  if (*known) return std::filesystem::path((*known)->model.path);
+  return locate(reference.path);
 }
 
 Fault ModelCatalog::fault_of(const std::string& path, const recipe::ModelReference& reference,
-                             Error error) {
+                             Error error) const {
   Fault fault{path, std::move(error.message), ""};
   if (error.code != ErrorCode::kNotFound && error.code != ErrorCode::kPermission) return fault;
   auto names = store_->read([](store::Database& database) { return store::model_names(database); });
@@ -282,22 +283,40 @@ Fault ModelCatalog::fault_of(const std::string& path, const recipe::ModelReferen
   return fault;
 }
 
-Result<ResolvedInputs> ModelCatalog::resolve(const recipe::Recipe& recipe) {
-  ResolvedInputs resolved;
+Result<ModelFolders> ModelCatalog::locate_all(const recipe::Recipe& recipe) {
+  ModelFolders folders;
   Error error{ErrorCode::kInvalidArgument, "the recipe names models that cannot be used", {}};
   std::set<std::string> seen;
   for (const ModelMention& mention : model_mentions(recipe)) {
     if (!seen.insert(mention.reference.text()).second) continue;
-    auto model = find_reference(mention.reference);
+    auto folder = find_folder(mention.reference);
+    if (folder) {
+      folders[mention.reference.text()] = std::move(*folder);
+    } else if (folder.error().code == ErrorCode::kIo || folder.error().code == ErrorCode::kInternal) {
+      return fail(std::move(folder).error());
+    } else {
+      error.faults.push_back(fault_of(mention.path, mention.reference, std::move(folder).error()));
+    }
+  }
+  if (!error.faults.empty()) return fail(std::move(error));
+  return folders;
+}
+
+Result<ResolvedInputs> ModelCatalog::resolve(const recipe::Recipe& recipe) {
+  auto folders = locate_all(recipe);
+  if (!folders) return fail(std::move(folders).error());
+  ResolvedInputs resolved;
+  Error error{ErrorCode::kInvalidArgument, "the recipe names models that cannot be used", {}};
+  std::set<std::string> seen;
+  for (const ModelMention& mention : model_mentions(recipe)) {
+    const std::string text = mention.reference.text();
+    if (!seen.insert(text).second) continue;
+    auto model = ensure_registered(folders->at(text), "");
     if (!model) {
-      if (model.error().code == ErrorCode::kIo || model.error().code == ErrorCode::kInternal) {
-        return fail(std::move(model).error());
-      }
       error.faults.push_back(fault_of(mention.path, mention.reference, std::move(model).error()));
       continue;
     }
-    resolved.inputs.push_back({mention.reference.text(), model->model.id});
-    resolved.folders[mention.reference.path] = model->model.path;
+    resolved.inputs.push_back({text, model->model.id});
     resolved.models.push_back(std::move(*model));
   }
   if (!error.faults.empty()) return fail(std::move(error));

@@ -28,8 +28,13 @@ CheckpointFacts describe(const checkpoint::Checkpoint& checkpoint);
 struct ResolvedInputs {
   std::vector<store::JobInput> inputs;
   std::vector<store::StoredModel> models;        // beside inputs
-  std::map<std::string, std::string> folders;    // reference's path as written → model folder
 };
+
+// Model folders by reference, as ModelReference::text() writes it.
+using ModelFolders = std::map<std::string, std::filesystem::path>;
+
+// A model's or job's name: kInvalidArgument with a fault at `name`. "" is allowed.
+Status check_name(const std::string& name);
 
 class ModelCatalog {
  public:
@@ -42,8 +47,11 @@ class ModelCatalog {
   // folder changed since it was registered.
   Result<Model> register_model(const std::string& path, const std::string& name);
 
-  // Names first, then paths below a root (absolute, or relative to one); folders not yet registered
-  // become models, so that lineage is complete. Every unknown reference is a fault with its path.
+  // Where the recipe's models lie: names first, then paths below a root (absolute, or relative to
+  // one). Reads no file. Every reference that leads nowhere is a fault with its path.
+  Result<ModelFolders> locate_all(const recipe::Recipe& recipe);
+  // The same models as rows; folders not yet registered become models (their weights are hashed), so
+  // that lineage is complete.
   Result<ResolvedInputs> resolve(const recipe::Recipe& recipe);
 
   // kConflict when the model's files are not the ones that were hashed.
@@ -59,12 +67,13 @@ class ModelCatalog {
   Result<std::filesystem::path> locate(const std::string& path) const;
   bool beneath_root(const std::filesystem::path& canonical) const;
   Status check_links(const std::filesystem::path& folder) const;
-  Result<store::StoredModel> find_reference(const recipe::ModelReference& reference);
+  Result<std::filesystem::path> find_folder(const recipe::ModelReference& reference) const;
   Result<store::StoredModel> ensure_registered(const std::filesystem::path& folder,
                                                const std::string& name);
   Result<store::StoredModel> known_folder(const store::StoredModel& known);
   Result<store::NewModel> inspect(const std::filesystem::path& folder) const;
-  Fault fault_of(const std::string& path, const recipe::ModelReference& reference, Error error);
+  Fault fault_of(const std::string& path, const recipe::ModelReference& reference,
+                 Error error) const;
 
   store::Store* store_;
   const Clock* clock_;

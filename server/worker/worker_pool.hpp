@@ -54,12 +54,12 @@ class WorkerPool {
     ChildProcess child;
     LineBuffer lines{std::size_t{16} << 20};
     bool frames_open = true;
-    std::optional<pipeline::Frame> outcome;  // result or error, as the worker said
-    std::optional<Progress> progress;        // not yet stored
-    std::string stored_stage;
+    std::optional<pipeline::Frame> outcome = std::nullopt;  // result or error, as the worker said
+    std::optional<Progress> progress = std::nullopt;        // not yet stored
+    std::string stored_stage = {};
     SteadyTime progress_due{};
     EndReason reason = EndReason::kNone;
-    std::optional<SteadyTime> kill_at;
+    std::optional<SteadyTime> kill_at = std::nullopt;
   };
 
   void supervise();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { client, waitIdle } from './support/api.mjs';
 import { kPhone, openBrowser } from './support/browser.mjs';
+import { boardRows, kFaulty, percent, scoreText, slerp, until } from './support/board.mjs';
 import { binary, family, haveDaemon, startDaemon } from './support/daemon.mjs';
 
 // The page of a real daemon with the demo family, in headless Chromium. CRUCIBLE_URL uses a server that
@@ -9,54 +10,6 @@ import { binary, family, haveDaemon, startDaemon } from './support/daemon.mjs';
 
 const kGiven = process.env.CRUCIBLE_URL;
 const kSuites = ['sums', 'words', 'feelings'];
-
-const slerp = (t) => `merge_method: slerp
-base_model: words
-models:
-  - model: words
-  - model: feelings
-parameters:
-  t: ${t}
-dtype: bfloat16
-`;
-
-const kFaulty = `merge_method: ties
-base_model: base
-models:
-  - model: sums
-    parameters:
-      weight: 0.5
-  - model: words
-    parameters:
-      wieght: 0.5
-dtype: bfloat16
-`;
-
-const percent = (share) => (share * 100).toFixed(1);
-
-/** Leaderboard cells as the page shows them: name and texts by column. */
-function boardRows(page) {
-  return page.locator('[data-testid=leaderboard] tr[data-model]').evaluateAll((rows) =>
-    rows.map((row) => ({
-      name: row.querySelector('.model-link').textContent,
-      rank: row.querySelector('.rank').textContent,
-      parent: [...row.querySelectorAll('.badge')].some((badge) => badge.textContent === 'parent'),
-      cells: Object.fromEntries(
-        [...row.querySelectorAll('td.score')].map((cell) => [
-          cell.dataset.column,
-          cell.querySelector('.score-text')?.textContent ?? null,
-        ]),
-      ),
-    })),
-  );
-}
-
-function scoreText(score) {
-  if (!score) return null;
-  return score.standard_error === null
-    ? percent(score.value)
-    : `${percent(score.value)} ± ${percent(score.standard_error)}`;
-}
 
 const skip = kGiven || haveDaemon ? false : `no daemon at ${binary}`;
 
@@ -72,7 +25,8 @@ describe('page', { skip, timeout: 600_000 }, () => {
     url = daemon.url;
     api = client(url);
     if (!kGiven) {
-      for (const name of family) await api.post('/models', { path: `${daemon.models}/${name}`, name });
+      for (const name of family)
+        await api.post('/models', { path: `${daemon.models}/${name}`, name });
       for (const model of family) await api.post('/evaluations', { model, suites: kSuites });
       await api.post('/merges', { recipe: slerp(0.4), suites: kSuites, name: 'slerp-first' });
     }
@@ -84,7 +38,9 @@ describe('page', { skip, timeout: 600_000 }, () => {
       name: 'slerp-sweep',
     });
     sweepId = sweep.id;
-    if (!kGiven) await waitIdle(api);
+    const done = async () => (await api.get(`/sweeps/${sweepId}`)).state === 'succeeded';
+    if (kGiven) await until(done, 120_000);
+    else await waitIdle(api);
     browser = await openBrowser();
   });
 
@@ -112,10 +68,15 @@ describe('page', { skip, timeout: 600_000 }, () => {
       assert.equal(shown[i].parent, row.is_parent);
       assert.equal(shown[i].cells.mean, scoreText(row.mean));
       for (const suite of board.suites) {
-        assert.equal(shown[i].cells[suite], scoreText(row.scores[suite]), `${row.model.name} ${suite}`);
+        assert.equal(
+          shown[i].cells[suite],
+          scoreText(row.scores[suite]),
+          `${row.model.name} ${suite}`,
+        );
       }
     });
-    assert.deepEqual(new Set(shown.filter((row) => row.parent).map((row) => row.name)).has('words'), true);
+    assert.ok(shown.some((row) => row.parent && row.name === 'words'));
+    assert.ok(shown.some((row) => !row.parent && row.name === 'sums') || kGiven);
     await browser.shot(page, 'leaderboard-light');
     await page.context().close();
   });
@@ -127,7 +88,9 @@ describe('page', { skip, timeout: 600_000 }, () => {
     await page.waitForFunction(() => location.hash.includes('sort=words'));
     assert.equal(await header.getAttribute('aria-sort'), 'descending');
     const values = async () =>
-      (await boardRows(page)).map((row) => Number.parseFloat(row.cells.words)).filter((value) => !Number.isNaN(value));
+      (await boardRows(page))
+        .map((row) => Number.parseFloat(row.cells.words))
+        .filter((value) => !Number.isNaN(value));
     const sorted = async (sign) => {
       const got = await values();
       return got.every((value, i) => i === 0 || (got[i - 1] - value) * sign >= 0);
@@ -145,10 +108,18 @@ describe('page', { skip, timeout: 600_000 }, () => {
 
   test('filters by method and text, hides a suite', async () => {
     const page = await open('leaderboard');
+    const board = await api.get('/leaderboard');
+    const named = (rows) =>
+      rows
+        .map((row) => row.name ?? row.model.name)
+        .sort()
+        .join();
     await page.locator('select[name=method]').selectOption('none');
-    assert.deepEqual((await boardRows(page)).map((row) => row.name).sort(), [...family].sort());
+    await until(async () => named(await boardRows(page)) === [...family].sort().join());
     await page.locator('select[name=method]').selectOption('slerp');
-    assert.ok((await boardRows(page)).every((row) => row.name.includes('slerp')));
+    const merges = board.rows.filter((row) => row.merge_method === 'slerp');
+    assert.ok(merges.length > 0);
+    await until(async () => named(await boardRows(page)) === named(merges));
     await page.locator('input[name=q]').fill('no such model');
     await page.getByText('No model matches the filters').waitFor();
     await page.locator('input[name=q]').fill('');
@@ -163,7 +134,9 @@ describe('page', { skip, timeout: 600_000 }, () => {
     const board = await api.get('/leaderboard');
     const merge = board.rows.find((row) => row.parents.length > 0);
     await page.locator(`tr[data-model="${merge.model.id}"]`).hover();
-    const lit = await page.locator('tr.is-lit').evaluateAll((rows) => rows.map((row) => Number(row.dataset.model)));
+    const lit = await page
+      .locator('tr.is-lit')
+      .evaluateAll((rows) => rows.map((row) => Number(row.dataset.model)));
     assert.deepEqual(lit.sort(), merge.parents.map((parent) => parent.id).sort());
     await page.locator(`tr[data-model="${merge.model.id}"] .disclose`).click();
     await page.locator('.detail .code-block').waitFor();
@@ -187,7 +160,9 @@ describe('page', { skip, timeout: 600_000 }, () => {
     assert.ok((await fault.locator('.fault-message').textContent()).length > 0);
     await browser.shot(page, 'submit-faults');
     await fault.getByRole('button').click();
-    const selected = await page.locator('#recipe').evaluate((area) => area.value.slice(area.selectionStart, area.selectionEnd));
+    const selected = await page
+      .locator('#recipe')
+      .evaluate((area) => area.value.slice(area.selectionStart, area.selectionEnd));
     assert.equal(selected.trim(), 'wieght: 0.5');
     await page.locator('#recipe').fill(kFaulty.replace('wieght', 'weight'));
     await page.getByRole('button', { name: 'Check' }).click();
@@ -209,13 +184,25 @@ describe('page', { skip, timeout: 600_000 }, () => {
     const row = page.locator('tr[data-job]', { hasText: name }).last();
     await row.waitFor();
     await browser.shot(page, 'queue-active');
-    await page.locator('[data-group=finished] tr[data-job]', { hasText: name }).first().waitFor({ timeout: 120_000 });
+    await page
+      .locator('[data-group=finished] tr[data-job]', { hasText: name })
+      .first()
+      .waitFor({ timeout: 120_000 });
     await until(
-      async () => (await page.locator('[data-group=finished] tr[data-job]', { hasText: name }).count()) === 1 + (await evaluationsOf(name)),
+      async () =>
+        (await page.locator('[data-group=finished] tr[data-job]', { hasText: name }).count()) ===
+        1 + (await evaluationsOf(name)),
       120_000,
     );
-    assert.equal(await page.locator('tr[data-job][data-state=succeeded]', { hasText: name }).count(), 1 + (await evaluationsOf(name)));
-    await page.locator('[data-group=finished] tr[data-job]', { hasText: name }).last().locator('.disclose').click();
+    assert.equal(
+      await page.locator('tr[data-job][data-state=succeeded]', { hasText: name }).count(),
+      1 + (await evaluationsOf(name)),
+    );
+    await page
+      .locator('[data-group=finished] tr[data-job]', { hasText: name })
+      .last()
+      .locator('.disclose')
+      .click();
     await page.locator('.log').waitFor();
     assert.ok((await page.locator('.log').textContent()).trim().length > 0);
     await browser.shot(page, 'queue-finished');
@@ -231,11 +218,13 @@ describe('page', { skip, timeout: 600_000 }, () => {
 
   async function evaluationsOf(name) {
     const { items } = await api.get('/jobs?limit=200');
-    return items.filter((job) => job.kind === 'evaluation' && job.name === name).length || Number.POSITIVE_INFINITY;
+    return (
+      items.filter((job) => job.kind === 'evaluation' && job.name === name).length ||
+      Number.POSITIVE_INFINITY
+    );
   }
 
   test("a sweep's curve has a point with an error bar for each trial", async () => {
-    await until(async () => (await api.get(`/sweeps/${sweepId}`)).state === 'succeeded', 120_000);
     const sweep = await api.get(`/sweeps/${sweepId}`);
     const page = await open(`sweeps/${sweepId}`);
     const mean = page.locator('[data-series=mean]');
@@ -256,13 +245,26 @@ describe('page', { skip, timeout: 600_000 }, () => {
 
   test('every view in dark and at phone width stays inside its width', async () => {
     const board = await api.get('/leaderboard');
-    const views = ['leaderboard', 'queue', 'submit', 'sweeps', `sweeps/${sweepId}`, 'models', `models/${board.rows[0].model.id}`];
-    for (const [name, options] of [['dark', { colorScheme: 'dark' }], ['phone', { viewport: kPhone }]]) {
+    const views = [
+      'leaderboard',
+      'queue',
+      'submit',
+      'sweeps',
+      `sweeps/${sweepId}`,
+      'models',
+      `models/${board.rows[0].model.id}`,
+    ];
+    for (const [name, options] of [
+      ['dark', { colorScheme: 'dark' }],
+      ['phone', { viewport: kPhone }],
+    ]) {
       for (const view of views) {
         const page = await open(view, options);
         await page.waitForLoadState('load');
         await until(async () => (await page.locator('.loading').count()) === 0);
-        const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        const over = await page.evaluate(
+          () => document.documentElement.scrollWidth - window.innerWidth,
+        );
         assert.ok(over <= 0, `${view} is ${over} px too wide (${name})`);
         await browser.shot(page, `${name}-${view.replace('/', '-')}`);
         await page.context().close();
@@ -287,11 +289,3 @@ describe('page', { skip, timeout: 600_000 }, () => {
     assert.deepEqual(faults, []);
   });
 });
-
-async function until(condition, limitMs = 15_000) {
-  for (const end = Date.now() + limitMs; Date.now() < end; ) {
-    if (await condition()) return;
-    await new Promise((done) => setTimeout(done, 100));
-  }
-  assert.fail(`not so after ${limitMs} ms: ${condition}`);
-}

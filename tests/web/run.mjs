@@ -5,8 +5,12 @@ const reporters = ['--test-reporter=spec', '--test-reporter-destination=stdout']
 const { JUNIT } = process.env;
 if (JUNIT) reporters.push('--test-reporter=junit', `--test-reporter-destination=${JUNIT}`);
 const files = ['page.test.mjs'];
-const result = spawnSync(process.execPath, ['--test', ...reporters, ...process.argv.slice(2), ...files], {
-  stdio: 'inherit',
-  cwd: import.meta.dirname,
-});
+const result = spawnSync(
+  process.execPath,
+  ['--test', ...reporters, ...process.argv.slice(2), ...files],
+  {
+    stdio: 'inherit',
+    cwd: import.meta.dirname,
+  },
+);
 process.exitCode = result.status ?? 1;

@@ -72,16 +72,29 @@ export function leaderboard(world, query) {
 export function sweepAnswer(world, sweep) {
   const trials = sweep.trials.map(({ value, job_id }) => {
     const job = world.jobs.find((j) => j.id === job_id);
-    const last = job.children.map((id) => world.jobs.find((j) => j.id === id)).find((j) => j.state !== 'succeeded');
+    const last = job.children
+      .map((id) => world.jobs.find((j) => j.id === id))
+      .find((j) => j.state !== 'succeeded');
     const scores = job.model_id === null ? {} : scoresOf(world, job.model_id, sweep.suites);
-    return { value, job_id, state: last?.state ?? job.state, model_id: job.model_id, scores, mean: meanOf(scores, sweep.suites) };
+    return {
+      value,
+      job_id,
+      state: last?.state ?? job.state,
+      model_id: job.model_id,
+      scores,
+      mean: meanOf(scores, sweep.suites),
+    };
   });
   let best = null;
   trials.forEach((trial, i) => {
     if (trial.mean && (best === null || trial.mean.value > trials[best].mean.value)) best = i;
   });
   const over = trials.every((t) => ['succeeded', 'failed', 'dead', 'cancelled'].includes(t.state));
-  const bad = trials.some((t) => t.state === 'cancelled') ? 'cancelled' : trials.some((t) => t.state !== 'succeeded') ? 'failed' : 'succeeded';
+  const bad = trials.some((t) => t.state === 'cancelled')
+    ? 'cancelled'
+    : trials.some((t) => t.state !== 'succeeded')
+      ? 'failed'
+      : 'succeeded';
   return { ...sweep, state: over ? bad : 'running', trials, best_trial: best };
 }
 
@@ -94,22 +107,47 @@ export function suitesAnswer() {
     items,
     digest: digestOf(name),
   }));
-  return [...usable, { name: 'broken', description: '', error: 'line 3: gold is out of range', tasks: [], items: 0, digest: '' }];
+  return [
+    ...usable,
+    {
+      name: 'broken',
+      description: '',
+      error: 'line 3: gold is out of range',
+      tasks: [],
+      items: 0,
+      digest: '',
+    },
+  ];
 }
 
 /** Faults of a recipe, a small part of what the daemon checks. */
 export function faultsOf(world, recipe) {
   const method = kMethods.find((m) => m.name === /merge_method:\s*(\S+)/.exec(recipe)?.[1]);
   const faults = [];
-  if (!method) faults.push(fault('merge_method', 'is no merge method', `One of ${kMethods.map((m) => m.name).join(', ')}.`));
+  if (!method)
+    faults.push(
+      fault(
+        'merge_method',
+        'is no merge method',
+        `One of ${kMethods.map((m) => m.name).join(', ')}.`,
+      ),
+    );
   [...recipe.matchAll(/^\s*- model:\s*(\S+)((?:\n(?!\s*- |\S).*)*)/gm)].forEach((match, index) => {
     if (!world.models.some((m) => m.name === match[1])) {
-      faults.push(fault(`models[${index}].model`, `"${match[1]}" is no registered model`, 'Register it, or give a path below an allowed folder.'));
+      faults.push(
+        fault(
+          `models[${index}].model`,
+          `"${match[1]}" is no registered model`,
+          'Register it, or give a path below an allowed folder.',
+        ),
+      );
     }
     for (const [, key] of match[2].matchAll(/^ {6}(\w+):/gm)) {
       if (!method || method.parameters.some((p) => p.name === key)) continue;
       const near = key === 'wieght' ? 'Did you mean weight?' : '';
-      faults.push(fault(`models[${index}].parameters.${key}`, `is no parameter of ${method.name}`, near));
+      faults.push(
+        fault(`models[${index}].parameters.${key}`, `is no parameter of ${method.name}`, near),
+      );
     }
   });
   return faults;
@@ -120,9 +158,21 @@ function fault(path, message, suggestion) {
 }
 
 export function preflightAnswer(recipe) {
-  const warnings = recipe.includes('dtype:') ? [] : [{ path: '', message: 'no dtype is given', suggestion: 'The output takes the first model’s, bfloat16.' }];
+  const warnings = recipe.includes('dtype:')
+    ? []
+    : [
+        {
+          path: '',
+          message: 'no dtype is given',
+          suggestion: 'The output takes the first model’s, bfloat16.',
+        },
+      ];
   if (/density: 0\.6/.test(recipe)) {
-    warnings.push({ path: 'models[0].parameters.density', message: 'only 60 % of the entries are kept', suggestion: 'Nothing to do if that is meant.' });
+    warnings.push({
+      path: 'models[0].parameters.density',
+      message: 'only 60 % of the entries are kept',
+      suggestion: 'Nothing to do if that is meant.',
+    });
   }
   return {
     architecture: 'llama',

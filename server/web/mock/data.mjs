@@ -49,9 +49,23 @@ export const kMethods = [
     least_models: 1,
     most_models: null,
     parameters: [
-      parameter('density', { per_model: true, default_value: 1, minimum: 0, maximum: 1, meaning: 'Share of entries kept' }),
-      parameter('weight', { per_model: true, required: true, meaning: 'Factor of the task vector' }),
-      parameter('normalize', { kind: 'boolean', default_value: true, meaning: 'Divide by the sum of weights' }),
+      parameter('density', {
+        per_model: true,
+        default: 1,
+        minimum: 0,
+        maximum: 1,
+        meaning: 'Share of entries kept',
+      }),
+      parameter('weight', {
+        per_model: true,
+        required: true,
+        meaning: 'Factor of the task vector',
+      }),
+      parameter('normalize', {
+        kind: 'boolean',
+        default: true,
+        meaning: 'Divide by the sum of weights',
+      }),
     ],
   },
   {
@@ -62,17 +76,35 @@ export const kMethods = [
     most_models: null,
     parameters: [
       parameter('weight', { per_model: true, required: true, meaning: 'Factor of the model' }),
-      parameter('normalize', { kind: 'boolean', default_value: true, meaning: 'Divide by the sum of weights' }),
+      parameter('normalize', {
+        kind: 'boolean',
+        default: true,
+        meaning: 'Divide by the sum of weights',
+      }),
     ],
   },
-  { name: 'passthrough', meaning: 'Layers as they are, stacked', base_model: 'ignored', least_models: 1, most_models: 1, parameters: [] },
+  {
+    name: 'passthrough',
+    meaning: 'Layers as they are, stacked',
+    base_model: 'ignored',
+    least_models: 1,
+    most_models: 1,
+    parameters: [],
+  },
   {
     name: 'slerp',
     meaning: 'Spherical interpolation of two models (Shoemake 1985)',
     base_model: 'required',
     least_models: 2,
     most_models: 2,
-    parameters: [parameter('t', { required: true, minimum: 0, maximum: 1, meaning: '0 is the base model, 1 the other' })],
+    parameters: [
+      parameter('t', {
+        required: true,
+        minimum: 0,
+        maximum: 1,
+        meaning: '0 is the base model, 1 the other',
+      }),
+    ],
   },
   {
     name: 'task_arithmetic',
@@ -80,7 +112,13 @@ export const kMethods = [
     base_model: 'required',
     least_models: 1,
     most_models: null,
-    parameters: [parameter('weight', { per_model: true, required: true, meaning: 'Factor of the task vector' })],
+    parameters: [
+      parameter('weight', {
+        per_model: true,
+        required: true,
+        meaning: 'Factor of the task vector',
+      }),
+    ],
   },
   {
     name: 'ties',
@@ -89,8 +127,18 @@ export const kMethods = [
     least_models: 1,
     most_models: null,
     parameters: [
-      parameter('density', { per_model: true, default_value: 1, minimum: 0, maximum: 1, meaning: 'Share of entries kept' }),
-      parameter('weight', { per_model: true, required: true, meaning: 'Factor of the task vector' }),
+      parameter('density', {
+        per_model: true,
+        default: 1,
+        minimum: 0,
+        maximum: 1,
+        meaning: 'Share of entries kept',
+      }),
+      parameter('weight', {
+        per_model: true,
+        required: true,
+        meaning: 'Factor of the task vector',
+      }),
     ],
   },
 ];
@@ -101,7 +149,7 @@ function parameter(name, rest) {
     kind: 'number',
     per_model: false,
     required: false,
-    default_value: null,
+    default: null,
     minimum: null,
     maximum: null,
     meaning: '',

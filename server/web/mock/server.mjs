@@ -2,7 +2,16 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { faultsOf, jobAnswer, leaderboard, modelAnswer, preflightAnswer, problem, suitesAnswer, sweepAnswer } from './answers.mjs';
+import {
+  faultsOf,
+  jobAnswer,
+  leaderboard,
+  modelAnswer,
+  preflightAnswer,
+  problem,
+  suitesAnswer,
+  sweepAnswer,
+} from './answers.mjs';
 import { kMethods } from './data.mjs';
 import { World } from './world.mjs';
 
@@ -12,16 +21,28 @@ import { World } from './world.mjs';
 const kDist = fileURLToPath(new URL('../dist', import.meta.url));
 const kPolicy =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:";
-const kTypes = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
+const kTypes = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+};
 const world = new World();
 
 const list = (items) => ({ status: 200, body: { items, next_cursor: null } });
 const ok = (body, status = 200) => ({ status, body });
-const missing = () => problem(404, 'Not found', 'not_found');
+const missing = () => problem(404, 'Not Found', 'not_found', [], 'there is no such thing');
 
 function merges(path, body) {
   const faults = faultsOf(world, body.recipe);
-  if (faults.length > 0) return problem(422, 'The recipe has faults', 'invalid_argument', faults);
+  if (faults.length > 0)
+    return problem(
+      422,
+      'Unprocessable Content',
+      'invalid_argument',
+      faults,
+      `the recipe has ${faults.length} faults`,
+    );
   if (path === '/merges/preflight') return ok(preflightAnswer(body.recipe));
   return ok(jobAnswer(world.submitMerge(body), true), 202);
 }
@@ -45,8 +66,18 @@ function jobs(method, id, verb) {
 function models(method, id, verb, body) {
   if (method === 'POST') {
     const name = body.name || body.path.split('/').pop();
-    if (world.models.some((m) => m.name === name)) return problem(409, 'Conflict', 'conflict', [], `${name} is registered already`);
-    return ok(modelAnswer(world.addModel({ name, origin: 'registered', scores: { feelings: 0.5, sums: 0.2, words: 0.5 } })), 201);
+    if (world.models.some((m) => m.name === name))
+      return problem(409, 'Conflict', 'conflict', [], `${name} is registered already`);
+    return ok(
+      modelAnswer(
+        world.addModel({
+          name,
+          origin: 'registered',
+          scores: { feelings: 0.5, sums: 0.2, words: 0.5 },
+        }),
+      ),
+      201,
+    );
   }
   if (!id) return list(world.models.map(modelAnswer));
   const model = world.models.find((m) => String(m.id) === id || m.name === id);
@@ -57,7 +88,9 @@ function models(method, id, verb, body) {
 function evaluations(method, query, body) {
   if (method === 'POST') {
     const model = world.models.find((m) => m.name === body.model || m.id === Number(body.model));
-    return model ? ok({ items: world.submitEvaluation(model, body.suites).map((j) => jobAnswer(j)) }, 202) : missing();
+    return model
+      ? ok({ items: world.submitEvaluation(model, body.suites).map((j) => jobAnswer(j)) }, 202)
+      : missing();
   }
   const id = Number(query.get('model'));
   return list(world.evaluations.filter((e) => !id || e.model.id === id));
@@ -102,7 +135,8 @@ function answer(method, url, body) {
 
 function stream(request, response) {
   response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
-  const send = (event) => response.write(`id: ${event.id}\nevent: job\ndata: ${JSON.stringify(event)}\n\n`);
+  const send = (event) =>
+    response.write(`id: ${event.id}\nevent: job\ndata: ${JSON.stringify(event)}\n\n`);
   const last = Number(request.headers['last-event-id'] ?? world.events.length);
   world.events.filter((event) => event.id > last).forEach(send);
   response.write(': hello\n\n');
@@ -114,7 +148,10 @@ async function file(pathname, response) {
   const name = normalize(pathname === '/' ? '/index.html' : pathname);
   try {
     const bytes = await readFile(join(kDist, name));
-    response.writeHead(200, { 'Content-Type': kTypes[extname(name)] ?? 'application/octet-stream', 'Content-Security-Policy': kPolicy });
+    response.writeHead(200, {
+      'Content-Type': kTypes[extname(name)] ?? 'application/octet-stream',
+      'Content-Security-Policy': kPolicy,
+    });
     response.end(bytes);
   } catch {
     response.writeHead(404).end();
@@ -132,7 +169,12 @@ const server = createServer(async (request, response) => {
   if (!url.pathname.startsWith('/api/v1')) return file(url.pathname, response);
   if (url.pathname === '/api/v1/events') return stream(request, response);
   const result = answer(request.method, url, await bodyOf(request));
-  const type = result.text !== undefined ? 'text/plain; charset=utf-8' : result.status >= 400 ? 'application/problem+json' : 'application/json';
+  const type =
+    result.text !== undefined
+      ? 'text/plain; charset=utf-8'
+      : result.status >= 400
+        ? 'application/problem+json'
+        : 'application/json';
   response.writeHead(result.status, { 'Content-Type': type });
   return response.end(result.text ?? JSON.stringify(result.body));
 });

@@ -28,24 +28,56 @@ export class World {
   }
 
   seedMerge(name, method, a, b, t) {
-    const job = this.submitMerge({ name, recipe: recipeOf(method, a, b, String(t)), suites: Object.keys(kSuites), seed: 0 });
+    const job = this.submitMerge({
+      name,
+      recipe: recipeOf(method, a, b, String(t)),
+      suites: Object.keys(kSuites),
+      seed: 0,
+    });
     for (let i = 0; i < 400; i += 1) this.advance(4);
     return job;
   }
 
   seedFailures() {
-    const failed = this.submitMerge({ name: 'mismatch', recipe: recipeOf('slerp', 'sums', 'words', '0.5'), suites: [], seed: 0 });
+    const failed = this.submitMerge({
+      name: 'mismatch',
+      recipe: recipeOf('slerp', 'sums', 'words', '0.5'),
+      suites: [],
+      seed: 0,
+    });
     this.fail(failed, 'failed', 'invalid_argument', 'The models do not fit together', [
-      { path: 'models[1].model', message: 'has 6 layers, the base model has 4', suggestion: 'Choose models of one architecture and depth.' },
-      { path: 'models[1]', message: 'tensor model.embed_tokens.weight is [512, 128], expected [1024, 128]', suggestion: '' },
+      {
+        path: 'models[1].model',
+        message: 'has 6 layers, the base model has 4',
+        suggestion: 'Choose models of one architecture and depth.',
+      },
+      {
+        path: 'models[1]',
+        message: 'tensor model.embed_tokens.weight is [512, 128], expected [1024, 128]',
+        suggestion: '',
+      },
     ]);
-    const again = this.submitMerge({ name: 'flaky-disk', recipe: recipeOf('linear', 'sums', 'words', '0.5'), suites: ['words'], seed: 0 });
+    const again = this.submitMerge({
+      name: 'flaky-disk',
+      recipe: recipeOf('linear', 'sums', 'words', '0.5'),
+      suites: ['words'],
+      seed: 0,
+    });
     this.fail(again, 'retry_wait', 'io', 'writing model.safetensors: Input/output error', []);
     again.attempt = 2;
     again.not_before = new Date(Date.now() + 3_600_000).toISOString();
   }
 
-  addModel({ name, origin, scores, method = '', recipe = null, parents = [], job = null, sweep = null }) {
+  addModel({
+    name,
+    origin,
+    scores,
+    method = '',
+    recipe = null,
+    parents = [],
+    job = null,
+    sweep = null,
+  }) {
     const model = {
       id: this.models.length + 1,
       name,
@@ -67,7 +99,8 @@ export class World {
     };
     for (const parent of parents) parent.children.push({ id: model.id, name });
     this.models.push(model);
-    if (origin === 'registered') for (const suite of Object.keys(kSuites)) this.evaluate(model, suite, null);
+    if (origin === 'registered')
+      for (const suite of Object.keys(kSuites)) this.evaluate(model, suite, null);
     return model;
   }
 
@@ -131,7 +164,11 @@ export class World {
       sweep_id: null,
       ...fields,
     };
-    job.links = { self: `/api/v1/jobs/${job.id}`, events: `/api/v1/jobs/${job.id}/events`, log: `/api/v1/jobs/${job.id}/log` };
+    job.links = {
+      self: `/api/v1/jobs/${job.id}`,
+      events: `/api/v1/jobs/${job.id}/events`,
+      log: `/api/v1/jobs/${job.id}/log`,
+    };
     this.jobs.push(job);
     this.note(job, 'state', 'queued');
     return job;
@@ -170,9 +207,24 @@ export class World {
     const id = this.sweeps.length + 1;
     const trials = values.map((value) => ({
       value,
-      job_id: this.submitMerge({ recipe, suites, seed, name: `${name || 'sweep'}-${value}`, sweep: id, at: value }).id,
+      job_id: this.submitMerge({
+        recipe,
+        suites,
+        seed,
+        name: `${name || 'sweep'}-${value}`,
+        sweep: id,
+        at: value,
+      }).id,
     }));
-    const sweep = { id, name, parameter, recipe, suites, created_at: new Date().toISOString(), trials };
+    const sweep = {
+      id,
+      name,
+      parameter,
+      recipe,
+      suites,
+      created_at: new Date().toISOString(),
+      trials,
+    };
     this.sweeps.push(sweep);
     return sweep;
   }
@@ -180,14 +232,27 @@ export class World {
   note(job, type, message) {
     job.updated_at = new Date().toISOString();
     const { id: job_id, state, attempt, progress, updated_at: at } = job;
-    const event = { id: this.events.length + 1, job_id, at, type, state, attempt, message, progress: { ...progress } };
+    const event = {
+      id: this.events.length + 1,
+      job_id,
+      at,
+      type,
+      state,
+      attempt,
+      message,
+      progress: { ...progress },
+    };
     this.events.push(event);
     this.logs.set(job.id, `${this.logs.get(job.id) ?? ''}${at} ${type} ${message}\n`);
     for (const listener of this.listeners) listener(event);
   }
 
   fail(job, state, code, message, errors) {
-    Object.assign(job, { state, attempt: Math.max(1, job.attempt), error: { code, message, errors } });
+    Object.assign(job, {
+      state,
+      attempt: Math.max(1, job.attempt),
+      error: { code, message, errors },
+    });
     if (state === 'failed') job.finished_at = new Date().toISOString();
     this.note(job, 'state', message);
   }
@@ -216,10 +281,18 @@ export class World {
 
   step(job, share) {
     const { progress } = job;
-    progress.done = Math.min(progress.total, progress.done + Math.ceil((progress.total * share) / 8));
+    progress.done = Math.min(
+      progress.total,
+      progress.done + Math.ceil((progress.total * share) / 8),
+    );
     if (progress.done < progress.total) return this.note(job, 'progress', '');
     if (job.kind === 'merge') this.finishMerge(job);
-    else this.evaluate(this.models.find((m) => m.id === job.model_id), job.suites[0], job.id);
+    else
+      this.evaluate(
+        this.models.find((m) => m.id === job.model_id),
+        job.suites[0],
+        job.id,
+      );
     job.state = 'succeeded';
     job.finished_at = new Date().toISOString();
     return this.note(job, 'state', 'succeeded');

@@ -4,7 +4,8 @@ export function client(base) {
   const call = async (path, init) => {
     const response = await fetch(`${base}/api/v1${path}`, init);
     const text = await response.text();
-    if (!response.ok) throw new Error(`${init?.method ?? 'GET'} ${path}: ${response.status} ${text}`);
+    if (!response.ok)
+      throw new Error(`${init?.method ?? 'GET'} ${path}: ${response.status} ${text}`);
     return JSON.parse(text);
   };
   const post = (path, body) =>
@@ -20,10 +21,11 @@ const kFinal = new Set(['succeeded', 'failed', 'dead', 'cancelled']);
 
 /** Waits until no job is left to do; fails when one did not succeed. */
 export async function waitIdle(api, limitMs = 180_000) {
-  for (const end = Date.now() + limitMs; Date.now() < end; ) {
+  for (const end = Date.now() + limitMs; Date.now() < end;) {
     const { items } = await api.get('/jobs?limit=200');
     const bad = items.find((job) => ['failed', 'dead'].includes(job.state));
-    if (bad) throw new Error(`job ${bad.id} (${bad.name}) is ${bad.state}: ${JSON.stringify(bad.error)}`);
+    if (bad)
+      throw new Error(`job ${bad.id} (${bad.name}) is ${bad.state}: ${JSON.stringify(bad.error)}`);
     if (items.every((job) => kFinal.has(job.state))) return items;
     await new Promise((done) => setTimeout(done, 200));
   }

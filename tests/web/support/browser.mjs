@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
@@ -9,6 +9,7 @@ export const kPhone = { width: 390, height: 844 };
 
 /** Chromium with a record of everything that went wrong in any page: console, exceptions, CSP. */
 export async function openBrowser() {
+  await rm(kShots, { recursive: true, force: true });
   await mkdir(kShots, { recursive: true });
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',

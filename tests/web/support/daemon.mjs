@@ -27,7 +27,7 @@ function freePort() {
 }
 
 async function waitReady(url, child) {
-  for (const end = Date.now() + 30_000; Date.now() < end; ) {
+  for (const end = Date.now() + 30_000; Date.now() < end;) {
     if (child.exitCode !== null) throw new Error(`the daemon ended with ${child.exitCode}`);
     try {
       if ((await fetch(`${url}/readyz`)).ok) return;

@@ -49,7 +49,8 @@ async function getAll<T>(path: string, signal?: AbortSignal): Promise<Page<T>> {
   let cursor: string | null = null;
   do {
     const mark = path.includes('?') ? '&' : '?';
-    const at: string = cursor === null ? path : `${path}${mark}cursor=${encodeURIComponent(cursor)}`;
+    const at: string =
+      cursor === null ? path : `${path}${mark}cursor=${encodeURIComponent(cursor)}`;
     const page: Page<T> = await get<Page<T>>(at, signal);
     items.push(...page.items);
     cursor = page.next_cursor ?? null;
@@ -105,8 +106,7 @@ export const api = {
     post<Model>('/models', name ? { path, name } : { path }),
   evaluations: (model: number, signal?: AbortSignal) =>
     getAll<Evaluation>('/evaluations' + query({ model }), signal),
-  evaluate: (model: string, suites: string[]) =>
-    post<Page<Job>>('/evaluations', { model, suites }),
+  evaluate: (model: string, suites: string[]) => post<Page<Job>>('/evaluations', { model, suites }),
   suites: (signal?: AbortSignal) => getAll<Suite>('/suites', signal),
   methods: (signal?: AbortSignal) => getAll<MethodInfo>('/methods', signal),
   preflight: (body: MergeRequest) => post<Preflight>('/merges/preflight', body),

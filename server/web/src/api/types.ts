@@ -115,7 +115,7 @@ export interface Model {
 
 export interface MetricScore {
   name: string;
-  value: number;
+  value: number | null; // null when not finite
   standard_error: number | null;
 }
 
@@ -217,7 +217,7 @@ export interface ParameterInfo {
   kind: 'number' | 'boolean';
   per_model: boolean;
   required: boolean;
-  default_value: number | boolean | string | null;
+  default: number | boolean | string | null;
   minimum: number | null;
   maximum: number | null;
   meaning: string;

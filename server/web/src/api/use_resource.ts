@@ -16,7 +16,10 @@ interface State<T> {
 }
 
 /** Loads when `key` changes or reload() is called; a superseded answer is dropped. */
-export function useResource<T>(key: string, load: (signal: AbortSignal) => Promise<T>): Resource<T> {
+export function useResource<T>(
+  key: string,
+  load: (signal: AbortSignal) => Promise<T>,
+): Resource<T> {
   const [state, setState] = useState<State<T>>({ data: null, problem: null, loading: true });
   const [round, setRound] = useState(0);
   useEffect(() => {

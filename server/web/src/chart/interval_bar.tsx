@@ -15,9 +15,18 @@ interface Props {
 /** Value and 95 % interval on a common axis from 0 to 100 %. */
 export function IntervalBar({ score, reference }: Props) {
   const range = interval(score);
-  const text = range ? `95 % interval ${percent(range.low)} to ${percent(range.high)} %` : 'no standard error';
+  const text = range
+    ? `95 % interval ${percent(range.low)} to ${percent(range.high)} %`
+    : 'no standard error';
   return (
-    <svg class="interval" width={kWidth} height={kHeight} viewBox={`0 0 ${kWidth} ${kHeight}`} role="img" aria-label={text}>
+    <svg
+      class="interval"
+      width={kWidth}
+      height={kHeight}
+      viewBox={`0 0 ${kWidth} ${kHeight}`}
+      role="img"
+      aria-label={text}
+    >
       <title>{text}</title>
       <line class="interval-axis" x1={x(0)} x2={x(1)} y1="7" y2="7" />
       {[0, 0.5, 1].map((at) => (

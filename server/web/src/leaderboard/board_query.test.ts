@@ -13,13 +13,22 @@ test('defaults: by mean, best first; names from A', () => {
 test('clicking a header sorts by it, clicking again turns it', () => {
   expect(sortChanges(read(''), 'words')).toEqual({ sort: 'words', order: null });
   expect(sortChanges(read('sort=words'), 'words')).toEqual({ sort: 'words', order: 'asc' });
-  expect(sortChanges(read('sort=words&order=asc'), 'words')).toEqual({ sort: 'words', order: null });
+  expect(sortChanges(read('sort=words&order=asc'), 'words')).toEqual({
+    sort: 'words',
+    order: null,
+  });
   expect(sortChanges(read('sort=words'), 'mean')).toEqual({ sort: null, order: null });
 });
 
 test('filters by method and by every word', () => {
   const rows = [
-    { model: { id: 1, name: 'sums' }, origin: 'registered', merge_method: '', digest: 'aa', parents: [] },
+    {
+      model: { id: 1, name: 'sums' },
+      origin: 'registered',
+      merge_method: '',
+      digest: 'aa',
+      parents: [],
+    },
     {
       model: { id: 2, name: 'mix-1' },
       origin: 'merged',
@@ -28,7 +37,8 @@ test('filters by method and by every word', () => {
       parents: [{ id: 1, name: 'sums' }],
     },
   ] as unknown as LeaderboardRow[];
-  const ids = (method: string, text: string) => filterRows(rows, method, text).map((r) => r.model.id);
+  const ids = (method: string, text: string) =>
+    filterRows(rows, method, text).map((r) => r.model.id);
   expect(ids('', '')).toEqual([1, 2]);
   expect(ids('none', '')).toEqual([1]);
   expect(ids('slerp', '')).toEqual([2]);

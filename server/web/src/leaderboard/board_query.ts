@@ -37,7 +37,10 @@ export function sortChanges(current: BoardQuery, column: string): Record<string,
 
 /** Rows that pass the method and text filters; ranks stay those of the whole board. */
 export function filterRows(rows: LeaderboardRow[], method: string, text: string): LeaderboardRow[] {
-  const words = text.toLowerCase().split(/\s+/).filter((word) => word !== '');
+  const words = text
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== '');
   return rows.filter((row) => {
     if (method === 'none' && row.origin !== 'registered') return false;
     if (method !== '' && method !== 'none' && row.merge_method !== method) return false;

@@ -15,58 +15,69 @@ interface Props {
   onPoint: (id: number | null) => void;
 }
 
+function ModelCell({ row, open, onToggle }: Pick<Props, 'row' | 'open' | 'onToggle'>) {
+  return (
+    <th scope="row" class="model-cell">
+      <span class="model-line">
+        <button
+          type="button"
+          class="disclose"
+          aria-expanded={open}
+          aria-label={`Details of ${row.model.name}`}
+          onClick={onToggle}
+        >
+          <span aria-hidden="true">{open ? '▾' : '▸'}</span>
+        </button>
+        <span class="model-name">
+          <ModelLink model={row.model} />
+          {row.is_parent && (
+            <Badge tone="accent" title="Another model here was merged from it">
+              parent
+            </Badge>
+          )}
+        </span>
+      </span>
+      {row.parents.length > 0 && (
+        <span class="lineage">
+          from <ModelLinks models={row.parents} />
+        </span>
+      )}
+    </th>
+  );
+}
+
+function MethodCell({ row }: { row: LeaderboardRow }) {
+  return (
+    <td class="method-cell">
+      {row.origin === 'registered' ? (
+        <Badge title="Registered from a folder, not merged here">registered</Badge>
+      ) : (
+        <code>{row.merge_method}</code>
+      )}
+      {row.sweep_id !== null && (
+        <a class="sweep-link" href={`#/sweeps/${row.sweep_id}`}>
+          sweep {row.sweep_id}
+        </a>
+      )}
+    </td>
+  );
+}
+
 export function BoardRow({ row, suites, rows, lit, open, onToggle, onPoint }: Props) {
-  const { model } = row;
   const columns = ['mean', ...suites];
   return (
     <>
       <tr
         class={`${lit ? 'is-lit' : ''} ${open ? 'is-open' : ''}`}
-        data-model={model.id}
-        onMouseEnter={() => onPoint(model.id)}
+        data-model={row.model.id}
+        onMouseEnter={() => onPoint(row.model.id)}
         onMouseLeave={() => onPoint(null)}
-        onFocusCapture={() => onPoint(model.id)}
+        onFocusCapture={() => onPoint(row.model.id)}
         onBlurCapture={() => onPoint(null)}
       >
         <td class="rank">{row.rank}</td>
-        <th scope="row" class="model-cell">
-          <span class="model-line">
-            <button
-              type="button"
-              class="disclose"
-              aria-expanded={open}
-              aria-label={`Details of ${model.name}`}
-              onClick={onToggle}
-            >
-              <span aria-hidden="true">{open ? '▾' : '▸'}</span>
-            </button>
-            <span class="model-name">
-              <ModelLink model={model} />
-              {row.is_parent && (
-                <Badge tone="accent" title="Another model here was merged from it">
-                  parent
-                </Badge>
-              )}
-            </span>
-          </span>
-          {row.parents.length > 0 && (
-            <span class="lineage">
-              from <ModelLinks models={row.parents} />
-            </span>
-          )}
-        </th>
-        <td class="method-cell">
-          {row.origin === 'registered' ? (
-            <Badge title="Registered from a folder, not merged here">registered</Badge>
-          ) : (
-            <code>{row.merge_method}</code>
-          )}
-          {row.sweep_id !== null && (
-            <a class="sweep-link" href={`#/sweeps/${row.sweep_id}`}>
-              sweep {row.sweep_id}
-            </a>
-          )}
-        </td>
+        <ModelCell row={row} open={open} onToggle={onToggle} />
+        <MethodCell row={row} />
         {columns.map((column) => (
           <ScoreCell
             key={column}
@@ -81,7 +92,7 @@ export function BoardRow({ row, suites, rows, lit, open, onToggle, onPoint }: Pr
         <tr class="detail-row">
           <td colSpan={3 + columns.length}>
             <div class="detail-inset">
-              <ModelDetail id={model.id} />
+              <ModelDetail id={row.model.id} />
             </div>
           </td>
         </tr>

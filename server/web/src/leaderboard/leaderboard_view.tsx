@@ -33,7 +33,9 @@ export function LeaderboardView() {
     );
   }
   const rows = filterRows(board.data.rows, query.method, query.text);
-  const methods = [...new Set(board.data.rows.map((row) => row.merge_method))].filter((m) => m !== '');
+  const methods = [...new Set(board.data.rows.map((row) => row.merge_method))].filter(
+    (m) => m !== '',
+  );
   return (
     <>
       <div class="view-head">
@@ -48,7 +50,8 @@ export function LeaderboardView() {
       {board.data.rows.length === 0 ? (
         <Empty title="Nothing is scored yet">
           <p>
-            <a href="#/models">Register models</a> and score them, or <a href="#/submit">submit a merge</a>.
+            <a href="#/models">Register models</a> and score them, or{' '}
+            <a href="#/submit">submit a merge</a>.
           </p>
         </Empty>
       ) : (

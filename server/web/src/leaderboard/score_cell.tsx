@@ -11,7 +11,8 @@ interface Props {
 }
 
 function explain(delta: Delta, column: string): string {
-  const error = delta.standard_error === null ? 'unknown' : `${percent(delta.standard_error)} points`;
+  const error =
+    delta.standard_error === null ? 'unknown' : `${percent(delta.standard_error)} points`;
   return (
     `Change of ${column} against the best parent, ${delta.parent.name}. Standard error ${error}, ` +
     'from both errors taken as independent.'
@@ -41,7 +42,9 @@ export function ScoreCell({ column, score, delta, reference }: Props) {
     <td class={`score ${column === 'mean' ? 'score-mean' : ''}`} data-column={column}>
       <span class="score-text" title={`${score.items} items`}>
         <span class="score-value">{percent(score.value)}</span>
-        {score.standard_error !== null && <span class="score-error"> ± {percent(score.standard_error)}</span>}
+        {score.standard_error !== null && (
+          <span class="score-error"> ± {percent(score.standard_error)}</span>
+        )}
       </span>
       <IntervalBar score={score} reference={reference} />
       {delta && <DeltaText delta={delta} column={column} />}

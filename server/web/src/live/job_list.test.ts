@@ -38,7 +38,12 @@ test('events of another job, an older attempt or an older time change nothing', 
 
 test('the answer after an event counts, an overtaken one does not', () => {
   const moved = applyEvent(kJob, event({}));
-  const answer = { ...kJob, state: 'succeeded', model_id: 3, updated_at: '2026-01-02T03:04:05.900Z' } as Job;
+  const answer = {
+    ...kJob,
+    state: 'succeeded',
+    model_id: 3,
+    updated_at: '2026-01-02T03:04:05.900Z',
+  } as Job;
   expect(mergeJobs([moved], [answer])[0]!.model_id).toBe(3);
   expect(mergeJobs([answer], [kJob])[0]!.state).toBe('succeeded');
   expect(mergeJobs([kJob], [{ ...kJob, id: 9 }]).map((j) => j.id)).toEqual([9, 7]);

@@ -22,7 +22,8 @@ export function canRetry(job: Job): boolean {
 
 /** A job as an event leaves it; the same job when the event is older than the server's last answer. */
 export function applyEvent(job: Job, event: JobEvent): Job {
-  if (event.job_id !== job.id || event.at < job.updated_at || event.attempt < job.attempt) return job;
+  if (event.job_id !== job.id || event.at < job.updated_at || event.attempt < job.attempt)
+    return job;
   // updated_at stays the last answer's, so that the next answer always counts as fresh.
   return { ...job, state: event.state, attempt: event.attempt, progress: event.progress };
 }

@@ -27,7 +27,9 @@ export function useJobs(): Jobs {
   }, []);
   const load = useCallback(async (from: string | null, keepCursor: boolean) => {
     try {
-      const page = await api.jobs(from === null ? { limit: kPageSize } : { limit: kPageSize, cursor: from });
+      const page = await api.jobs(
+        from === null ? { limit: kPageSize } : { limit: kPageSize, cursor: from },
+      );
       page.items.forEach((job) => known.current.add(job.id));
       setJobs((old) => mergeJobs(old ?? [], page.items));
       if (!keepCursor) setCursor(page.next_cursor);

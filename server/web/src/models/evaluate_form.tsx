@@ -29,7 +29,12 @@ export function EvaluateForm({ model }: { model: string }) {
   return (
     <form class="panel" onSubmit={(e) => void submit(e)}>
       {suites.data && (
-        <SuiteChoice legend="Score on" suites={suites.data.items} chosen={chosen} onChange={setChosen} />
+        <SuiteChoice
+          legend="Score on"
+          suites={suites.data.items}
+          chosen={chosen}
+          onChange={setChosen}
+        />
       )}
       {suites.problem && <ProblemPanel problem={suites.problem} onRetry={suites.reload} />}
       {problem && <ProblemPanel problem={problem} />}

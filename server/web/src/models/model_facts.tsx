@@ -13,10 +13,17 @@ export function ModelFacts({ model }: { model: Model }) {
       </dd>
       <dt>Architecture</dt>
       <dd>
-        {model.architecture}, {count(model.parameters)} parameters, {model.dtype}, {bytes(model.weight_bytes)}
+        {model.architecture}, {count(model.parameters)} parameters, {model.dtype},{' '}
+        {bytes(model.weight_bytes)}
       </dd>
       <dt>Parents</dt>
-      <dd>{model.parents.length > 0 ? <ModelLinks models={model.parents} /> : 'none: registered from a folder'}</dd>
+      <dd>
+        {model.parents.length > 0 ? (
+          <ModelLinks models={model.parents} />
+        ) : (
+          'none: registered from a folder'
+        )}
+      </dd>
       <dt>Children</dt>
       <dd>{model.children.length > 0 ? <ModelLinks models={model.children} /> : 'none'}</dd>
       <dt>{model.origin === 'merged' ? 'Merged' : 'Registered'}</dt>

@@ -17,7 +17,9 @@ function ModelRow({ model }: { model: Model }) {
       <th scope="row">
         <ModelLink model={model} />
       </th>
-      <td>{model.origin === 'merged' ? <code>{model.merge_method}</code> : <Badge>registered</Badge>}</td>
+      <td>
+        {model.origin === 'merged' ? <code>{model.merge_method}</code> : <Badge>registered</Badge>}
+      </td>
       <td>{model.architecture}</td>
       <td class="number">{count(model.parameters)}</td>
       <td class="number">{bytes(model.weight_bytes)}</td>
@@ -53,8 +55,12 @@ export function ModelsView() {
                 <th scope="col">Name</th>
                 <th scope="col">Method</th>
                 <th scope="col">Architecture</th>
-                <th scope="col" class="number">Parameters</th>
-                <th scope="col" class="number">Size</th>
+                <th scope="col" class="number">
+                  Parameters
+                </th>
+                <th scope="col" class="number">
+                  Size
+                </th>
                 <th scope="col">dtype</th>
                 <th scope="col">Parents</th>
                 <th scope="col">Digest</th>

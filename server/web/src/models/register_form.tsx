@@ -31,11 +31,21 @@ export function RegisterForm({ onDone }: { onDone: () => void }) {
       <div class="filters">
         <label class="field grow">
           <span>Checkpoint folder on the server</span>
-          <input name="path" required value={path} onInput={(e) => setPath(e.currentTarget.value)} />
+          <input
+            name="path"
+            required
+            value={path}
+            onInput={(e) => setPath(e.currentTarget.value)}
+          />
         </label>
         <label class="field">
           <span>Name (optional)</span>
-          <input name="name" value={name} placeholder="the folder’s name" onInput={(e) => setName(e.currentTarget.value)} />
+          <input
+            name="name"
+            value={name}
+            placeholder="the folder’s name"
+            onInput={(e) => setName(e.currentTarget.value)}
+          />
         </label>
         <button type="submit" class="button" disabled={busy || path.trim() === ''}>
           Register

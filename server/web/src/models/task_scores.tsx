@@ -9,6 +9,7 @@ function primary(task: TaskScore): MetricScore | null {
 }
 
 function metricText(metric: MetricScore): string {
+  if (metric.value === null) return `${metric.name} not finite`;
   const error = metric.standard_error === null ? '' : ` ± ${percent(metric.standard_error)}`;
   return `${metric.name} ${percent(metric.value)}${error}`;
 }
@@ -24,13 +25,17 @@ function TaskRow({ task, evaluation }: { task: TaskScore; evaluation: Evaluation
         {task.version !== '' && <span class="muted"> v{task.version}</span>}
       </th>
       <td class="score">
-        {main && (
+        {main && main.value !== null && (
           <>
             <span class="score-text">
               <span class="score-value">{percent(main.value)}</span>
-              {main.standard_error !== null && <span class="score-error"> ± {percent(main.standard_error)}</span>}
+              {main.standard_error !== null && (
+                <span class="score-error"> ± {percent(main.standard_error)}</span>
+              )}
             </span>
-            <IntervalBar score={{ value: main.value, standard_error: main.standard_error, items: task.items }} />
+            <IntervalBar
+              score={{ value: main.value, standard_error: main.standard_error, items: task.items }}
+            />
           </>
         )}
       </td>
@@ -62,7 +67,9 @@ export function TaskScores({ evaluations }: { evaluations: Evaluation[] }) {
             <th scope="col">Task</th>
             <th scope="col">Score, %</th>
             <th scope="col">Metric</th>
-            <th scope="col" class="number">Items</th>
+            <th scope="col" class="number">
+              Items
+            </th>
             <th scope="col">Engine</th>
             <th scope="col">Download</th>
           </tr>

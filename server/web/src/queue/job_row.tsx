@@ -16,7 +16,9 @@ interface Props {
 function What({ job }: { job: Job }) {
   return (
     <>
-      <span class="job-name">{job.model_id !== null ? <a href={`#/models/${job.model_id}`}>{job.name}</a> : job.name}</span>
+      <span class="job-name">
+        {job.model_id !== null ? <a href={`#/models/${job.model_id}`}>{job.name}</a> : job.name}
+      </span>
       <span class="lineage">
         {job.kind === 'merge' ? (
           <>
@@ -46,7 +48,8 @@ function Situation({ job }: { job: Job }) {
       </span>
     );
   }
-  if (job.error && job.state !== 'succeeded') return <span class="job-error">{job.error.message}</span>;
+  if (job.error && job.state !== 'succeeded')
+    return <span class="job-error">{job.error.message}</span>;
   return <span class="muted">{job.attempt > 1 ? `attempt ${job.attempt}` : ''}</span>;
 }
 

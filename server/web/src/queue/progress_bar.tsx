@@ -18,7 +18,11 @@ export function ProgressBar({ progress }: { progress: Progress }) {
   return (
     <span class="progress">
       {progress.total > 0 && (
-        <progress max={progress.total} value={Math.min(progress.done, progress.total)} aria-label={text} />
+        <progress
+          max={progress.total}
+          value={Math.min(progress.done, progress.total)}
+          aria-label={text}
+        />
       )}
       <span class="progress-text">{text}</span>
     </span>

@@ -89,10 +89,34 @@ export function examples(models: Model[]): Example[] {
   const cast = castOf(models);
   const weight = { parameter: 'models[0].parameters.weight', from: 0, to: 1 };
   return [
-    { name: 'slerp', title: 'Two models, along the arc', parameter: 'parameters.t', from: 0, to: 1, recipe: slerp(cast) },
-    { name: 'ties', title: 'Task vectors, pruned, one sign each', ...weight, recipe: sparse('ties', cast) },
-    { name: 'dare_ties', title: 'Task vectors, dropped at random', ...weight, recipe: sparse('dare_ties', cast) },
+    {
+      name: 'slerp',
+      title: 'Two models, along the arc',
+      parameter: 'parameters.t',
+      from: 0,
+      to: 1,
+      recipe: slerp(cast),
+    },
+    {
+      name: 'ties',
+      title: 'Task vectors, pruned, one sign each',
+      ...weight,
+      recipe: sparse('ties', cast),
+    },
+    {
+      name: 'dare_ties',
+      title: 'Task vectors, dropped at random',
+      ...weight,
+      recipe: sparse('dare_ties', cast),
+    },
     { name: 'task_arithmetic', title: 'Task vectors, added', ...weight, recipe: arithmetic(cast) },
-    { name: 'passthrough', title: 'Layers stacked', parameter: '', from: 0, to: 1, recipe: passthrough(cast) },
+    {
+      name: 'passthrough',
+      title: 'Layers stacked',
+      parameter: '',
+      from: 0,
+      to: 1,
+      recipe: passthrough(cast),
+    },
   ];
 }

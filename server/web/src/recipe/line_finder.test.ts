@@ -32,10 +32,17 @@ merge_method: passthrough
 
 test('paths split into names and indices', () => {
   expect(parsePath('slices[2].sources[0].layer_range')).toEqual([
-    'slices', 2, 'sources', 0, 'layer_range',
+    'slices',
+    2,
+    'sources',
+    0,
+    'layer_range',
   ]);
   expect(parsePath('modules["text.decoder"].models[0]')).toEqual([
-    'modules', 'text.decoder', 'models', 0,
+    'modules',
+    'text.decoder',
+    'models',
+    0,
   ]);
   expect(parsePath('')).toEqual([]);
 });

@@ -26,7 +26,7 @@ test('examples name registered models, with "base" as base', () => {
   expect(cast).toEqual({ base: 'base', first: 'sums', second: 'words' });
 });
 
-test("each example has the parameter that a sweep of it varies", () => {
+test('each example has the parameter that a sweep of it varies', () => {
   for (const example of examples([])) {
     if (example.parameter === '') continue;
     const line = findLine(example.recipe, example.parameter);

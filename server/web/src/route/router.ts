@@ -18,9 +18,7 @@ export function hashOf(path: string[], query: URLSearchParams): string {
   return `#/${path.join('/')}${text ? `?${text}` : ''}`;
 }
 
-export const route = signal<Route>(
-  parseHash(typeof location === 'undefined' ? '' : location.hash),
-);
+export const route = signal<Route>(parseHash(typeof location === 'undefined' ? '' : location.hash));
 
 export function startRouter(): void {
   window.addEventListener('hashchange', () => {

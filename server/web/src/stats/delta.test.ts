@@ -23,7 +23,11 @@ function board(...rows: LeaderboardRow[]): Map<number, LeaderboardRow> {
 
 test('the delta is to the best parent, its error from independent errors', () => {
   const merge = row(3, 0.7, 0.03, [1, 2]);
-  const delta = deltaToBestParent(merge, 'words', board(row(1, 0.4, 0.05), row(2, 0.5, 0.04), merge));
+  const delta = deltaToBestParent(
+    merge,
+    'words',
+    board(row(1, 0.4, 0.05), row(2, 0.5, 0.04), merge),
+  );
   expect(delta?.parent.id).toBe(2);
   expect(delta?.value).toBeCloseTo(0.2);
   expect(delta?.standard_error).toBeCloseTo(0.05);

@@ -18,9 +18,13 @@ export function interval(score: Score): { low: number; high: number } | null {
   return { low: Math.max(0, score.value - half), high: Math.min(1, score.value + half) };
 }
 
-/** The row's score in a column: a suite's name, or "mean". */
-export function scoreOf(row: Pick<LeaderboardRow, 'scores' | 'mean'>, column: string): Score | null {
-  return column === 'mean' ? row.mean : (row.scores[column] ?? null);
+/** The row's score in a column (a suite's name, or "mean"); null without one, or when it is not finite. */
+export function scoreOf(
+  row: Pick<LeaderboardRow, 'scores' | 'mean'>,
+  column: string,
+): Score | null {
+  const score = column === 'mean' ? row.mean : (row.scores[column] ?? null);
+  return score !== null && Number.isFinite(score.value) ? score : null; // not finite arrives as null
 }
 
 /** The parent with the highest score in the column, among those on the board. */

@@ -8,7 +8,7 @@ function limits(p: ParameterInfo): string {
   if (p.minimum !== null && p.maximum !== null) parts.push(`${p.minimum} to ${p.maximum}`);
   else if (p.minimum !== null) parts.push(`at least ${p.minimum}`);
   else if (p.maximum !== null) parts.push(`at most ${p.maximum}`);
-  if (p.default_value !== null) parts.push(`default ${String(p.default_value)}`);
+  if (p.default !== null) parts.push(`default ${String(p.default)}`);
   if (p.required) parts.push('required');
   if (p.per_model) parts.push('per model');
   return parts.join(', ');
@@ -16,7 +16,8 @@ function limits(p: ParameterInfo): string {
 
 function models(method: MethodInfo): string {
   const { least_models: least, most_models: most } = method;
-  const number = most === null ? `${least} or more` : most === least ? String(least) : `${least} to ${most}`;
+  const number =
+    most === null ? `${least} or more` : most === least ? String(least) : `${least} to ${most}`;
   return `Models: ${number}. Base model: ${method.base_model}.`;
 }
 
@@ -48,7 +49,9 @@ export function MethodsReference() {
     <section class="methods" aria-label="Methods">
       <h2>Methods</h2>
       {methods.problem && <ProblemPanel problem={methods.problem} onRetry={methods.reload} />}
-      {methods.data?.items.map((method) => <Method key={method.name} method={method} />)}
+      {methods.data?.items.map((method) => (
+        <Method key={method.name} method={method} />
+      ))}
     </section>
   );
 }

@@ -31,7 +31,8 @@ export function goToLine(area: HTMLTextAreaElement | null, line: number): void {
 export function RecipeEditor({ value, marked, warned, area, describedBy, onInput }: Props) {
   const count = Math.max(kLeastLines, value.split('\n').length);
   const numbers = Array.from({ length: count }, (_, i) => i + 1);
-  const tone = (line: number) => (marked.has(line) ? 'is-bad' : warned.has(line) ? 'is-warned' : '');
+  const tone = (line: number) =>
+    marked.has(line) ? 'is-bad' : warned.has(line) ? 'is-warned' : '';
   return (
     <div class="editor">
       <div class="editor-lines" aria-hidden="true">

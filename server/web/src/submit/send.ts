@@ -15,7 +15,12 @@ function ownProblem(title: string, path: string, message: string, suggestion: st
 function draftProblem(): Problem | null {
   const { recipe, seed, mode, parameter } = draft.value;
   if (recipe.trim() === '') {
-    return ownProblem('The recipe is empty', 'recipe', 'is empty', 'Start from one of the examples.');
+    return ownProblem(
+      'The recipe is empty',
+      'recipe',
+      'is empty',
+      'Start from one of the examples.',
+    );
   }
   if (!/^\d+$/.test(seed.trim()) || !Number.isSafeInteger(Number(seed))) {
     return ownProblem('The seed is wrong', 'seed', 'is not a whole number', 'Use 0 or more.');
@@ -24,7 +29,12 @@ function draftProblem(): Problem | null {
     return ownProblem('No parameter', 'parameter', 'is empty', 'Name what the sweep varies.');
   }
   if (mode === 'sweep' && sweepValues(draft.value).length === 0) {
-    return ownProblem('No values', 'values', 'the range gives none', 'Give two numbers and 1 to 200 points.');
+    return ownProblem(
+      'No values',
+      'values',
+      'the range gives none',
+      'Give two numbers and 1 to 200 points.',
+    );
   }
   return null;
 }
@@ -65,7 +75,10 @@ export async function submit(suites: string[]): Promise<void> {
   try {
     if (mode === 'sweep') {
       const values = sweepValues(draft.value);
-      const sweep = await api.submitSweep({ ...body, parameter: parameter.trim(), values }, submissionKey());
+      const sweep = await api.submitSweep(
+        { ...body, parameter: parameter.trim(), values },
+        submissionKey(),
+      );
       navigate(`#/sweeps/${sweep.id}`);
     } else {
       await api.submitMerge(body, submissionKey());

@@ -1,35 +1,22 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { api } from '../api/client';
 import { useResource } from '../api/use_resource';
-import type { Fault } from '../api/types';
 import type { Example } from '../recipe/examples';
-import { lineOfFault } from '../recipe/line_finder';
 import { route } from '../route/router';
 import { ProblemPanel } from '../ui/problem_panel';
 import { SuiteChoice } from '../ui/suite_choice';
 import { change, draft, type Mode, verdict } from './draft';
 import { ExamplePicker } from './example_picker';
 import { MethodsReference } from './methods_reference';
-import { goToLine, RecipeEditor } from './recipe_editor';
+import { RecipeSection } from './recipe_section';
 import { check, submit } from './send';
 import { SweepFields } from './sweep_fields';
-import { VerdictPanel } from './verdict_panel';
-
-/** Only faults of the recipe have a line in it; those of the request's other members do not. */
-function linesOf(text: string, faults: Fault[]): (number | null)[] {
-  return faults.map((fault) =>
-    fault.pointer && !fault.pointer.startsWith('#/recipe') && fault.pointer !== '#'
-      ? null
-      : lineOfFault(text, fault.path, fault.message),
-  );
-}
-
-function lineSet(text: string, faults: Fault[] | undefined): Set<number> {
-  return new Set(linesOf(text, faults ?? []).filter((line) => line !== null));
-}
 
 function pick(example: Example): void {
-  const sweep = example.parameter === '' ? {} : { parameter: example.parameter, from: String(example.from), to: String(example.to) };
+  const sweep =
+    example.parameter === ''
+      ? {}
+      : { parameter: example.parameter, from: String(example.from), to: String(example.to) };
   change({ recipe: example.recipe, ...sweep });
   verdict.value = null;
 }
@@ -39,7 +26,13 @@ function ModeChoice({ mode }: { mode: Mode }) {
     <div class="modes" role="radiogroup" aria-label="What to submit">
       {(['merge', 'sweep'] as const).map((name) => (
         <label key={name} class="mode">
-          <input type="radio" name="mode" value={name} checked={mode === name} onChange={() => change({ mode: name })} />
+          <input
+            type="radio"
+            name="mode"
+            value={name}
+            checked={mode === name}
+            onChange={() => change({ mode: name })}
+          />
           <span>{name === 'merge' ? 'One merge' : 'A sweep'}</span>
         </label>
       ))}
@@ -57,7 +50,12 @@ function NameAndSeed() {
       </label>
       <label class="field narrow">
         <span>Seed</span>
-        <input name="seed" inputMode="numeric" value={seed} onInput={(e) => change({ seed: e.currentTarget.value })} />
+        <input
+          name="seed"
+          inputMode="numeric"
+          value={seed}
+          onInput={(e) => change({ seed: e.currentTarget.value })}
+        />
       </label>
     </div>
   );
@@ -67,14 +65,13 @@ export function SubmitView() {
   const models = useResource('models', (signal) => api.models(signal));
   const suites = useResource('suites', (signal) => api.suites(signal));
   const [busy, setBusy] = useState(false);
-  const area = useRef<HTMLTextAreaElement>(null);
-  const { recipe, mode } = draft.value;
+  const { mode } = draft.value;
   const asked = route.value.query.get('mode');
   useEffect(() => {
     if (asked === 'sweep' || asked === 'merge') change({ mode: asked });
   }, [asked]);
-  const shown = verdict.value && verdict.value.of === recipe ? verdict.value : null;
-  const usable = suites.data?.items.filter((suite) => suite.error === null).map((suite) => suite.name) ?? [];
+  const usable =
+    suites.data?.items.filter((suite) => suite.error === null).map((suite) => suite.name) ?? [];
   const chosen = draft.value.suites ?? new Set(usable);
   const run = async (action: (names: string[]) => Promise<void>) => {
     setBusy(true);
@@ -88,29 +85,15 @@ export function SubmitView() {
         <ModeChoice mode={mode} />
       </div>
       <div class="submit-grid">
-        <form class="submit-form" onSubmit={(e) => { e.preventDefault(); void run(submit); }}>
+        <form
+          class="submit-form"
+          onSubmit={(e) => {
+            e.preventDefault();
+            void run(submit);
+          }}
+        >
           <ExamplePicker models={models.data?.items ?? []} onPick={pick} />
-          <label class="field-label" for="recipe">
-            Recipe, YAML as mergekit reads it
-          </label>
-          <RecipeEditor
-            value={recipe}
-            marked={lineSet(recipe, shown?.problem?.errors)}
-            warned={lineSet(recipe, shown?.preflight?.warnings)}
-            area={area}
-            describedBy="verdict"
-            onInput={(text) => change({ recipe: text })}
-          />
-          <div id="verdict">
-            {shown && (
-              <VerdictPanel
-                preflight={shown.preflight}
-                problem={shown.problem}
-                lines={(faults) => linesOf(recipe, faults)}
-                onLine={(line) => goToLine(area.current, line)}
-              />
-            )}
-          </div>
+          <RecipeSection />
           {mode === 'sweep' && <SweepFields draft={draft.value} />}
           <NameAndSeed />
           {suites.problem && <ProblemPanel problem={suites.problem} onRetry={suites.reload} />}

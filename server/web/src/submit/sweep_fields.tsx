@@ -25,11 +25,21 @@ export function SweepFields({ draft }: { draft: Draft }) {
       <div class="row">
         <label class="field narrow">
           <span>From</span>
-          <input name="from" inputMode="decimal" value={draft.from} onInput={(e) => change({ from: e.currentTarget.value })} />
+          <input
+            name="from"
+            inputMode="decimal"
+            value={draft.from}
+            onInput={(e) => change({ from: e.currentTarget.value })}
+          />
         </label>
         <label class="field narrow">
           <span>To</span>
-          <input name="to" inputMode="decimal" value={draft.to} onInput={(e) => change({ to: e.currentTarget.value })} />
+          <input
+            name="to"
+            inputMode="decimal"
+            value={draft.to}
+            onInput={(e) => change({ to: e.currentTarget.value })}
+          />
         </label>
         <label class="field narrow">
           <span>Points</span>
@@ -44,8 +54,9 @@ export function SweepFields({ draft }: { draft: Draft }) {
         </label>
       </div>
       <p class="muted small" id="parameter-note">
-        A path into the recipe, such as <code>parameters.t</code> or <code>models[1].parameters.weight</code>, or the
-        name of a <code>{'${placeholder}'}</code> in it.
+        A path into the recipe, such as <code>parameters.t</code> or{' '}
+        <code>models[1].parameters.weight</code>, or the name of a <code>{'${placeholder}'}</code>{' '}
+        in it.
       </p>
       <p class="muted small">
         Trials: {values.length === 0 ? kNone : values.map((value) => plain(value)).join(', ')}

@@ -30,16 +30,25 @@ function PreflightFacts({ preflight: p }: { preflight: Preflight }) {
   );
 }
 
+/** The problem's faults; one without any (a syntax error, say) is a fault itself. */
+export function faultsOf(problem: Problem | null): Fault[] {
+  if (!problem) return [];
+  if (problem.errors.length > 0) return problem.errors;
+  return problem.detail === '' ? [] : [{ path: '', message: problem.detail, suggestion: '' }];
+}
+
+function headline(problem: Problem): string {
+  return problem.errors.length > 0 && problem.detail !== '' ? problem.detail : problem.title;
+}
+
 /** What a check found: needs and warnings, or every fault at its place. */
 export function VerdictPanel({ preflight, problem, lines, onLine }: Props) {
   if (problem) {
+    const faults = faultsOf(problem);
     return (
       <div class="problem" role="alert">
-        <p class="problem-title">
-          {problem.errors.length > 1 ? `${problem.errors.length} faults` : problem.title}
-        </p>
-        {problem.detail !== '' && problem.errors.length === 0 && <p>{problem.detail}</p>}
-        <FaultList faults={problem.errors} lines={lines(problem.errors)} onLine={onLine} />
+        <p class="problem-title">{headline(problem)}</p>
+        <FaultList faults={faults} lines={lines(faults)} onLine={onLine} />
       </div>
     );
   }
@@ -53,7 +62,11 @@ export function VerdictPanel({ preflight, problem, lines, onLine }: Props) {
           <p class="warn-title">
             {preflight.warnings.length} {preflight.warnings.length === 1 ? 'warning' : 'warnings'}
           </p>
-          <FaultList faults={preflight.warnings} lines={lines(preflight.warnings)} onLine={onLine} />
+          <FaultList
+            faults={preflight.warnings}
+            lines={lines(preflight.warnings)}
+            onLine={onLine}
+          />
         </>
       )}
     </div>

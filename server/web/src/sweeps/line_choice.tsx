@@ -20,7 +20,13 @@ export function LineChoice({ series, shown }: Props) {
       <legend>Lines</legend>
       {series.map(({ column, index }) => (
         <label key={column} class={`chip series-${index % 7}`}>
-          <input type="checkbox" name="line" value={column} checked={shown.has(column)} onChange={() => toggle(column)} />
+          <input
+            type="checkbox"
+            name="line"
+            value={column}
+            checked={shown.has(column)}
+            onChange={() => toggle(column)}
+          />
           <span class="swatch" aria-hidden="true" />
           <span>{column}</span>
         </label>

@@ -2,7 +2,11 @@ import { expect, test } from 'vitest';
 import type { LeaderboardRow, Sweep } from '../api/types';
 import { extent, parentLevel, seriesOf } from './series';
 
-const score = (value: number, se: number | null = 0.1) => ({ value, standard_error: se, items: 10 });
+const score = (value: number, se: number | null = 0.1) => ({
+  value,
+  standard_error: se,
+  items: 10,
+});
 const kSweep = {
   suites: ['sums', 'words'],
   trials: [
@@ -25,7 +29,10 @@ test('the level to beat is the best parent on the board', () => {
     { model: { id: 2, name: 'b' }, scores: {}, mean: score(0.6) },
     { model: { id: 3, name: 'c' }, scores: {}, mean: score(0.9) },
   ] as unknown as LeaderboardRow[];
-  const parents = [{ id: 1, name: 'a' }, { id: 2, name: 'b' }];
+  const parents = [
+    { id: 1, name: 'a' },
+    { id: 2, name: 'b' },
+  ];
   expect(parentLevel(parents, 'mean', rows)?.model.name).toBe('b');
   expect(parentLevel([], 'mean', rows)).toBeNull();
 });

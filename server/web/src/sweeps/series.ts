@@ -30,7 +30,11 @@ export interface Level {
   score: Score;
 }
 
-export function parentLevel(parents: ModelSummary[], column: string, rows: LeaderboardRow[]): Level | null {
+export function parentLevel(
+  parents: ModelSummary[],
+  column: string,
+  rows: LeaderboardRow[],
+): Level | null {
   const ids = new Set(parents.map((parent) => parent.id));
   let best: Level | null = null;
   for (const row of rows) {

@@ -3,7 +3,7 @@ import type { Sweep } from '../api/types';
 import { Axes } from '../chart/axes';
 import { linearScale, nearest, shareDomain } from '../chart/scale';
 import { useWidth } from '../chart/use_width';
-import { percent } from '../format/number';
+import { LevelLine } from './level_line';
 import { ReadOut } from './read_out';
 import { extent, type Level, type Series } from './series';
 import { SeriesMarks } from './series_marks';
@@ -30,11 +30,17 @@ export function SweepChart({ sweep, shown, level }: Props) {
   const right = width - kRightSpace;
   const bottom = kHeight - kBottomSpace;
   const margin = 12; // room for the first and last error bars
-  const x = linearScale([Math.min(...values), Math.max(...values)], [kLeft + margin, right - margin]);
+  const x = linearScale(
+    [Math.min(...values), Math.max(...values)],
+    [kLeft + margin, right - margin],
+  );
   const y = linearScale(shareDomain(extent(shown, level)), [bottom, kTop]);
   const follow = (event: PointerEvent) => {
     const box = frame.current!.getBoundingClientRect();
-    const at = nearest(values.map((value) => x(value)), event.clientX - box.left);
+    const at = nearest(
+      values.map((value) => x(value)),
+      event.clientX - box.left,
+    );
     setPointed(at < 0 ? null : at);
   };
   const trial = pointed === null ? null : (sweep.trials[pointed] ?? null);
@@ -49,17 +55,29 @@ export function SweepChart({ sweep, shown, level }: Props) {
         onPointerMove={follow}
         onPointerLeave={() => setPointed(null)}
       >
-        <Axes x={x} y={y} xs={values} xTitle={sweep.parameter} left={kLeft} right={right} top={kTop} bottom={bottom} />
+        <Axes
+          x={x}
+          y={y}
+          xs={values}
+          xTitle={sweep.parameter}
+          left={kLeft}
+          right={right}
+          top={kTop}
+          bottom={bottom}
+        />
         {level && (
-          <g class="level">
-            <line x1={kLeft} x2={right} y1={y(level.score.value)} y2={y(level.score.value)} />
-            <line x1={right - 22} x2={right} y1={kTop - 16} y2={kTop - 16} />
-            <text x={right - 28} y={kTop - 12} text-anchor="end">
-              best parent’s {shown[0]?.column}: {percent(level.score.value)} ({level.model.name})
-            </text>
-          </g>
+          <LevelLine
+            level={level}
+            column={shown[0]?.column ?? ''}
+            y={y}
+            left={kLeft}
+            right={right}
+            top={kTop}
+          />
         )}
-        {trial && <line class="cursor" x1={x(trial.value)} x2={x(trial.value)} y1={kTop} y2={bottom} />}
+        {trial && (
+          <line class="cursor" x1={x(trial.value)} x2={x(trial.value)} y1={kTop} y2={bottom} />
+        )}
         {shown.map((series, i) => (
           <SeriesMarks
             key={series.column}

@@ -17,7 +17,8 @@ import { TrialTable } from './trial_table';
 /** The parents of the sweep's models and the board over its suites; empty until a trial has a model. */
 async function loadLevels(sweep: Sweep | null, signal: AbortSignal) {
   const model = sweep?.trials.find((trial) => trial.model_id !== null)?.model_id ?? null;
-  if (!sweep || model === null) return { parents: [] as ModelSummary[], board: { suites: [], rows: [] } as Leaderboard };
+  if (!sweep || model === null)
+    return { parents: [] as ModelSummary[], board: { suites: [], rows: [] } as Leaderboard };
   const [{ parents }, board] = await Promise.all([
     api.model(model, signal),
     api.leaderboard({ suites: sweep.suites }, signal),
@@ -40,8 +41,9 @@ function Curve({ sweep }: { sweep: Sweep }) {
       <LineChoice series={series} shown={new Set(lines.map(({ column }) => column))} />
       <SweepChart sweep={sweep} shown={lines} level={level} />
       <p class="notes muted small">
-        Bars are ± 1.96 standard errors, 95 % intervals. The dashed level is the best parent’s {lines[0]!.column}. The best
-        of many trials is high partly by luck: look whether its interval clears its neighbours’.
+        Bars are ± 1.96 standard errors, 95 % intervals. The dashed level is the best parent’s{' '}
+        {lines[0]!.column}. The best of many trials is high partly by luck: look whether its
+        interval clears its neighbours’.
       </p>
     </section>
   );
@@ -77,14 +79,17 @@ export function SweepView({ id }: { id: number }) {
     );
   }
   const { name, state, parameter, trials, created_at, suites, recipe } = sweep.data;
-  const scored = trials.some((trial) => trial.mean !== null || Object.keys(trial.scores).length > 0);
+  const scored = trials.some(
+    (trial) => trial.mean !== null || Object.keys(trial.scores).length > 0,
+  );
   return (
     <>
       <div class="view-head">
         <h1>{name === '' ? `Sweep ${id}` : name}</h1>
         <StateBadge state={state} />
         <p class="muted">
-          {trials.length} values of <code>{parameter}</code>, submitted <TimeAgo time={created_at} />
+          {trials.length} values of <code>{parameter}</code>, submitted{' '}
+          <TimeAgo time={created_at} />
         </p>
         {state === 'running' && (
           <button type="button" class="button small" onClick={() => void cancel()}>

@@ -65,7 +65,10 @@ export function SweepsView() {
       {!sweeps.data && !sweeps.problem && <Loading what="sweeps" />}
       {sweeps.data && sweeps.data.items.length === 0 && (
         <Empty title="No sweeps yet">
-          <p>A sweep runs one recipe with several values of one parameter and draws the scores as a curve.</p>
+          <p>
+            A sweep runs one recipe with several values of one parameter and draws the scores as a
+            curve.
+          </p>
         </Empty>
       )}
       {sweeps.data && sweeps.data.items.length > 0 && (
@@ -76,7 +79,9 @@ export function SweepsView() {
                 <th scope="col">Sweep</th>
                 <th scope="col">Varies</th>
                 <th scope="col">State</th>
-                <th scope="col" class="number">Trials done</th>
+                <th scope="col" class="number">
+                  Trials done
+                </th>
                 <th scope="col">Best mean</th>
                 <th scope="col">Suites</th>
                 <th scope="col">Submitted</th>

@@ -16,7 +16,9 @@ export function TrialTable({ sweep, columns }: Props) {
       <table class="plain" data-testid="trials">
         <thead>
           <tr>
-            <th scope="col" class="number">{sweep.parameter}</th>
+            <th scope="col" class="number">
+              {sweep.parameter}
+            </th>
             {columns.map((column) => (
               <th key={column} scope="col" class="number">
                 {column}, %
@@ -48,7 +50,11 @@ export function TrialTable({ sweep, columns }: Props) {
                 <StateBadge state={trial.state} />
                 {index === sweep.best_trial && <Badge tone="accent">best mean</Badge>}
               </td>
-              <td>{trial.model_id !== null && <a href={`#/models/${trial.model_id}`}>model {trial.model_id}</a>}</td>
+              <td>
+                {trial.model_id !== null && (
+                  <a href={`#/models/${trial.model_id}`}>model {trial.model_id}</a>
+                )}
+              </td>
               <td>
                 <a href={`#/queue?job=${trial.job_id}`}>job {trial.job_id}</a>
               </td>

@@ -46,7 +46,11 @@ export function Header() {
           </a>
         ))}
       </nav>
-      <span class={`connection connection-${connection.value}`} role="status" title="State of the event stream">
+      <span
+        class={`connection connection-${connection.value}`}
+        role="status"
+        title="State of the event stream"
+      >
         {kConnectionTexts[connection.value]}
       </span>
     </header>

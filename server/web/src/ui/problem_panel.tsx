@@ -11,10 +11,15 @@ export function ProblemPanel({ problem, onRetry }: Props) {
   return (
     <div class="problem" role="alert">
       <p class="problem-title">
-        {problem.title}
-        {problem.status > 0 && <span class="muted"> ({problem.status})</span>}
+        {problem.detail === '' ? problem.title : problem.detail}
+        {problem.status > 0 && (
+          <span class="problem-status">
+            {' '}
+            {problem.status}
+            {problem.detail !== '' && `, ${problem.title}`}
+          </span>
+        )}
       </p>
-      {problem.detail !== '' && problem.detail !== problem.title && <p>{problem.detail}</p>}
       {problem.errors.length > 0 && <FaultList faults={problem.errors} />}
       {onRetry && (
         <button type="button" class="button small" onClick={onRetry}>

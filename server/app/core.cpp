@@ -1,0 +1,67 @@
+#include "server/app/core.hpp"
+
+#include <utility>
+
+namespace crucible::server::app {
+namespace {
+
+const Clock& system_clock() {
+  static const SystemClock clock;  // stateless
+  return clock;
+}
+
+pipeline::WorkerLimits limits_of(const config::Options& options) {
+  return {options.threads, options.memory_bytes, options.shard_bytes};
+}
+
+queue::RetryPolicy policy_of(const config::Options& options) {
+  queue::RetryPolicy policy;
+  policy.max_attempts = options.max_attempts;
+  policy.first_delay = options.retry_delay_ms;
+  return policy;
+}
+
+worker::PoolOptions pool_of(const config::Options& options, worker::PoolOptions pool) {
+  pool.most = {{JobKind::kMerge, options.max_merges},
+               {JobKind::kEvaluation, options.max_evaluations}};
+  pool.grace = std::chrono::milliseconds(options.stop_grace_ms);
+  return pool;
+}
+
+}  // namespace
+
+Core::Core(pipeline::StateFolder state, std::unique_ptr<store::Store> store,
+           pipeline::ModelCatalog models, const config::Options& options, worker::PoolOptions pool)
+    : state_(std::move(state)),
+      store_(std::move(store)),
+      queue_(*store_, system_clock(), random_, policy_of(options), &metrics_),
+      models_(std::move(models)),
+      suites_(options.suites),
+      merge_stage_(*store_, queue_, state_, models_, suites_, limits_of(options)),
+      evaluation_stage_(*store_, queue_, state_, models_, suites_, limits_of(options)),
+      workers_(*store_, queue_, system_clock(), state_,
+               {{JobKind::kMerge, &merge_stage_}, {JobKind::kEvaluation, &evaluation_stage_}},
+               pool_of(options, std::move(pool))),
+      service_({*store_, queue_, workers_, models_, suites_, state_, metrics_, system_clock(),
+                limits_of(options), options.max_attempts}) {}
+
+Core::~Core() { stop(); }
+
+void Core::stop() { workers_.stop(); }
+
+Result<std::unique_ptr<Core>> Core::start(const config::Options& options,
+                                          worker::PoolOptions pool) {
+  auto state = pipeline::StateFolder::open(options.state);
+  if (!state) return fail(std::move(state).error());
+  auto store = store::Store::open(state->database());
+  if (!store) return fail(std::move(store).error());
+  auto models =
+      pipeline::ModelCatalog::open(**store, system_clock(), options.allow_roots, options.threads);
+  if (!models) return fail(std::move(models).error());
+  std::unique_ptr<Core> core(new Core(std::move(*state), std::move(*store), std::move(*models),
+                                      options, std::move(pool)));
+  if (auto status = core->workers_.start(); !status) return fail(std::move(status).error());
+  return core;
+}
+
+}  // namespace crucible::server::app

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+
+#include "server/config/options.hpp"
+#include "server/pipeline/evaluation_stage.hpp"
+#include "server/service/daemon_service.hpp"
+
+namespace crucible::server::app {
+
+// The daemon without its HTTP edge, built in one place in the order in which the parts need each other
+// and taken down in the opposite one.
+class Core {
+ public:
+  // Locks and opens the state folder, recovers what a previous life left, starts the workers.
+  // `pool` says which program the workers run; limits and grace are taken from the options.
+  static Result<std::unique_ptr<Core>> start(const config::Options& options,
+                                             worker::PoolOptions pool = {});
+  ~Core();
+
+  Service& service() { return service_; }
+  const pipeline::StateFolder& state() const { return state_; }
+  bool healthy() const { return store_->healthy(); }
+  // Ends the workers; their jobs go back to the queue.
+  void stop();
+
+ private:
+  Core(pipeline::StateFolder state, std::unique_ptr<store::Store> store,
+       pipeline::ModelCatalog models, const config::Options& options, worker::PoolOptions pool);
+
+  pipeline::StateFolder state_;
+  std::unique_ptr<store::Store> store_;
+  SystemRandom random_;
+  metrics::Metrics metrics_;
+  queue::JobQueue queue_;
+  pipeline::ModelCatalog models_;
+  pipeline::SuiteCatalog suites_;
+  pipeline::MergeStage merge_stage_;
+  pipeline::EvaluationStage evaluation_stage_;
+  worker::WorkerPool workers_;
+  DaemonService service_;
+};
+
+}  // namespace crucible::server::app

@@ -1,0 +1,115 @@
+#include "server/app/serve.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "merger/base/io.hpp"
+#include "server/api/routes.hpp"
+#include "server/app/core.hpp"
+#include "server/app/json_log.hpp"
+#include "server/cli/exit_codes.hpp"
+#include "server/http/http_server.hpp"
+#include "server/web/assets.hpp"
+
+namespace crucible::server::app {
+namespace {
+
+void set_up_log(const config::Options& options) {
+  auto logger = options.log_format == "json" ? json_logger() : spdlog::stderr_color_mt("crucible");
+  logger->set_level(spdlog::level::from_str(options.log_level));
+  logger->flush_on(spdlog::level::info);
+  spdlog::set_default_logger(std::move(logger));
+}
+
+sigset_t stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+// The signal that asked to stop, 0 when the store failed.
+int wait_for_stop(const Core& core) {
+  const sigset_t signals = stop_signals();
+  const timespec interval{1, 0};
+  while (core.healthy()) {
+    const int number = sigtimedwait(&signals, nullptr, &interval);
+    if (number > 0) return number;
+  }
+  return 0;
+}
+
+http::ServerOptions http_options(const config::Options& options) {
+  http::ServerOptions edge;
+  edge.address = options.address;
+  edge.port = options.port;
+  edge.allowed_hosts = options.allowed_hosts;
+  edge.stop_time = std::chrono::milliseconds(3'000);
+  edge.on_access = [](const http::AccessRecord& access) {
+    spdlog::debug("{} {} {} {} {:.3f} s", access.remote, access.method, access.target, access.status,
+                  access.seconds);
+  };
+  return edge;
+}
+
+std::string url_of(const std::string& address, std::uint16_t port) {
+  const bool is_v6 = address.find(':') != std::string::npos;
+  return is_v6 ? fmt::format("http://[{}]:{}", address, port)
+               : fmt::format("http://{}:{}", address, port);
+}
+
+int report(const Error& error) {
+  spdlog::critical("{}", crucible::describe(error));
+  return cli::exit_code_of(error.code);
+}
+
+int run(Core& core, const config::Options& options) {
+  http::Router router;
+  api::register_routes(router, core.service());
+  api::register_assets(router, web::embedded_assets());
+  http::HttpServer server(http_options(options), std::move(router));
+  auto port = server.start();
+  if (!port) return report(port.error());
+  const std::string url = url_of(options.address, *port);
+  const auto note = core.state().root() / "daemon.json";
+  const nlohmann::json facts = {{"pid", ::getpid()}, {"url", url}};
+  if (auto status = io::replace_file(note, facts.dump() + "\n"); !status) {
+    return report(status.error());
+  }
+  spdlog::info("listening on {}; state in {}", url, core.state().root().string());
+  const int number = wait_for_stop(core);
+  spdlog::info("stopping: {}", number == 0 ? "the store failed" : ::strsignal(number));
+  server.stop();
+  core.stop();
+  (void)io::system().unlink(note.c_str());
+  return number == 0 ? cli::kNoSpaceOrIo : cli::kSuccess;
+}
+
+}  // namespace
+
+int serve(const config::Options& options) {
+  set_up_log(options);
+  ::umask(077);
+  std::signal(SIGPIPE, SIG_IGN);
+  // Before any thread exists: all of them inherit the mask, only wait_for_stop takes the signals.
+  const sigset_t signals = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  auto core = Core::start(options);
+  if (!core) return report(core.error());
+  const int code = run(**core, options);
+  spdlog::info("stopped");
+  return code;
+}
+
+}  // namespace crucible::server::app

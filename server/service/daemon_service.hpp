@@ -1,0 +1,81 @@
+#pragma once
+
+#include "server/leaderboard/leaderboard.hpp"
+#include "server/metrics/metrics.hpp"
+#include "server/pipeline/merge_stage.hpp"
+#include "server/service/service.hpp"
+#include "server/sweep/sweep.hpp"
+#include "server/worker/worker_pool.hpp"
+
+namespace crucible::server {
+
+// What the service is made of; all of it outlives the service.
+struct ServiceParts {
+  store::Store& store;
+  queue::JobQueue& queue;
+  worker::WorkerPool& workers;
+  pipeline::ModelCatalog& models;
+  pipeline::SuiteCatalog& suites;
+  const pipeline::StateFolder& state;
+  metrics::Metrics& metrics;
+  const Clock& clock;
+  pipeline::WorkerLimits limits;
+  std::int64_t max_attempts = 5;
+};
+
+// The daemon's answer to every request. Holds no state of its own.
+class DaemonService : public Service {
+ public:
+  explicit DaemonService(const ServiceParts& parts) : parts_(parts) {}
+
+  Result<plan::Preflight> preflight(const SubmitMerge& request) override;
+  Result<Job> submit_merge(const SubmitMerge& request) override;
+  Result<std::vector<Job>> submit_evaluation(const SubmitEvaluation& request) override;
+  Result<Sweep> submit_sweep(const SubmitSweep& request) override;
+
+  Result<Page<Job>> jobs(const JobFilter& filter) override;
+  Result<Job> job(JobId id) override;
+  Result<Job> cancel_job(JobId id) override;
+  Result<Job> retry_job(JobId id) override;
+  Result<std::string> job_log(JobId id) override;
+  Result<std::vector<JobEvent>> events(JobId job, std::int64_t after, std::size_t limit) override;
+  Result<std::int64_t> last_event_id() override;
+  std::uint64_t event_sequence() const override;
+
+  Result<Model> register_model(const RegisterModel& request) override;
+  Result<std::vector<Model>> models() override;
+  Result<Model> model(const std::string& id_or_name) override;
+
+  Result<std::vector<Evaluation>> evaluations(const std::string& model,
+                                              const std::string& suite) override;
+  Result<Evaluation> evaluation(EvaluationId id) override;
+  Result<std::string> evaluation_samples(EvaluationId id) override;
+
+  Result<std::vector<SuiteInfo>> suites() override;
+  Result<Leaderboard> leaderboard(const LeaderboardQuery& query) override;
+  Result<std::vector<Sweep>> sweeps() override;
+  Result<Sweep> sweep(SweepId id) override;
+  Result<Sweep> cancel_sweep(SweepId id) override;
+
+  Status ready() override;
+  std::string metrics_text() override;
+
+ private:
+  // A recipe that has passed every check that can be made before work.
+  struct CheckedRecipe {
+    recipe::Recipe recipe;
+    plan::Preflight preflight;
+  };
+  Result<CheckedRecipe> check_recipe(recipe::Recipe recipe);
+  Result<CheckedRecipe> check_merge(const SubmitMerge& request);
+  Result<store::NewJob> merge_job(const recipe::Recipe& recipe, const std::string& text,
+                                  std::uint64_t seed);
+  Result<leaderboard::ScoreTable> score_table(store::Database& database);
+  Result<std::optional<std::vector<std::int64_t>>> recall(const std::string& key,
+                                                          const std::string& digest);
+  Result<std::vector<Job>> get_jobs(const std::vector<std::int64_t>& ids);
+
+  ServiceParts parts_;
+};
+
+}  // namespace crucible::server

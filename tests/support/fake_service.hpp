@@ -1,0 +1,152 @@
+#pragma once
+
+#include <atomic>
+#include <mutex>
+
+#include "server/service/service.hpp"
+
+// A Service in memory: returns what the test put in, remembers what it was asked, can fail.
+namespace crucible::server {
+
+class FakeService : public Service {
+ public:
+  // What to return. `failure`, when set, is what every call returns instead.
+  std::optional<Error> failure;
+  plan::Preflight preflight_result;
+  std::vector<Job> stored_jobs;
+  std::vector<JobEvent> stored_events;
+  std::vector<Model> stored_models;
+  std::vector<Evaluation> stored_evaluations;
+  std::vector<SuiteInfo> stored_suites;
+  std::vector<Sweep> stored_sweeps;
+  Leaderboard board;
+  std::string log_text = "line one\n";
+
+  // What it was asked last.
+  SubmitMerge last_merge;
+  SubmitEvaluation last_evaluation;
+  SubmitSweep last_sweep;
+  RegisterModel last_model;
+  LeaderboardQuery last_query;
+  JobFilter last_filter;
+
+  void add_event(JobEvent event) {
+    {
+      const std::lock_guard lock(mutex_);
+      stored_events.push_back(std::move(event));
+    }
+    ++sequence_;
+  }
+  void set_job_state(JobId id, JobState state) {
+    const std::lock_guard lock(mutex_);
+    for (Job& job : stored_jobs) {
+      if (job.id == id) job.state = state;
+    }
+  }
+
+  Result<plan::Preflight> preflight(const SubmitMerge& request) override {
+    last_merge = request;
+    if (failure) return fail(*failure);
+    return preflight_result;
+  }
+  Result<Job> submit_merge(const SubmitMerge& request) override {
+    last_merge = request;
+    if (failure) return fail(*failure);
+    return job(1);
+  }
+  Result<std::vector<Job>> submit_evaluation(const SubmitEvaluation& request) override {
+    last_evaluation = request;
+    if (failure) return fail(*failure);
+    return stored_jobs;
+  }
+  Result<Sweep> submit_sweep(const SubmitSweep& request) override {
+    last_sweep = request;
+    if (failure) return fail(*failure);
+    return sweep(1);
+  }
+  Result<Page<Job>> jobs(const JobFilter& filter) override {
+    last_filter = filter;
+    if (failure) return fail(*failure);
+    return Page<Job>{stored_jobs, "next"};
+  }
+  Result<Job> job(JobId id) override {
+    const std::lock_guard lock(mutex_);
+    return find(stored_jobs, id);
+  }
+  Result<Job> cancel_job(JobId id) override { return job(id); }
+  Result<Job> retry_job(JobId id) override { return job(id); }
+  Result<std::string> job_log(JobId id) override {
+    return job(id).map([this](const Job&) { return log_text; });
+  }
+  Result<std::vector<JobEvent>> events(JobId job, std::int64_t after, std::size_t limit) override {
+    const std::lock_guard lock(mutex_);
+    if (failure) return fail(*failure);
+    std::vector<JobEvent> found;
+    for (const JobEvent& event : stored_events) {
+      if (event.id > after && (job == 0 || event.job_id == job) && found.size() < limit) {
+        found.push_back(event);
+      }
+    }
+    return found;
+  }
+  Result<std::int64_t> last_event_id() override {
+    const std::lock_guard lock(mutex_);
+    return stored_events.empty() ? 0 : stored_events.back().id;
+  }
+  std::uint64_t event_sequence() const override { return sequence_; }
+  Result<Model> register_model(const RegisterModel& request) override {
+    last_model = request;
+    if (failure) return fail(*failure);
+    return find(stored_models, 1);
+  }
+  Result<std::vector<Model>> models() override { return all(stored_models); }
+  Result<Model> model(const std::string& id_or_name) override {
+    if (failure) return fail(*failure);
+    for (const Model& model : stored_models) {
+      if (model.name == id_or_name || std::to_string(model.id) == id_or_name) return model;
+    }
+    return fail(ErrorCode::kNotFound, "there is no such model");
+  }
+  Result<std::vector<Evaluation>> evaluations(const std::string& /*model*/,
+                                              const std::string& /*suite*/) override {
+    return all(stored_evaluations);
+  }
+  Result<Evaluation> evaluation(EvaluationId id) override { return find(stored_evaluations, id); }
+  Result<std::string> evaluation_samples(EvaluationId id) override {
+    return evaluation(id).map([](const Evaluation&) { return std::string("{}\n"); });
+  }
+  Result<std::vector<SuiteInfo>> suites() override { return all(stored_suites); }
+  Result<Leaderboard> leaderboard(const LeaderboardQuery& query) override {
+    last_query = query;
+    if (failure) return fail(*failure);
+    return board;
+  }
+  Result<std::vector<Sweep>> sweeps() override { return all(stored_sweeps); }
+  Result<Sweep> sweep(SweepId id) override { return find(stored_sweeps, id); }
+  Result<Sweep> cancel_sweep(SweepId id) override { return find(stored_sweeps, id); }
+  Status ready() override {
+    if (failure) return fail(*failure);
+    return {};
+  }
+  std::string metrics_text() override { return "crucible_up 1\n"; }
+
+ private:
+  template <typename T>
+  Result<T> find(const std::vector<T>& items, std::int64_t id) {
+    if (failure) return fail(*failure);
+    for (const T& item : items) {
+      if (item.id == id) return item;
+    }
+    return fail(ErrorCode::kNotFound, "there is no such record");
+  }
+  template <typename T>
+  Result<std::vector<T>> all(const std::vector<T>& items) {
+    if (failure) return fail(*failure);
+    return items;
+  }
+
+  std::mutex mutex_;
+  std::atomic<std::uint64_t> sequence_{1};
+};
+
+}  // namespace crucible::server
