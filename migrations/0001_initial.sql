@@ -6,7 +6,7 @@ CREATE TABLE sweeps (
   name         TEXT    NOT NULL,
   parameter    TEXT    NOT NULL,
   recipe       TEXT    NOT NULL,
-  suites       TEXT    NOT NULL CHECK (json_valid(suites)),
+  suites       TEXT    NOT NULL,
   seed         INTEGER NOT NULL,
   created_at   INTEGER NOT NULL,
   cancelled_at INTEGER
@@ -64,13 +64,13 @@ CREATE TABLE jobs (
   progress_unit    TEXT    NOT NULL DEFAULT '',
   error_code       TEXT,
   error_message    TEXT,
-  error_faults     TEXT    CHECK (error_faults IS NULL OR json_valid(error_faults)),
+  error_faults     TEXT,
   merge_method     TEXT    NOT NULL DEFAULT '',
   recipe           TEXT    NOT NULL DEFAULT '',
   recipe_digest    TEXT    NOT NULL DEFAULT '',
   seed             INTEGER NOT NULL DEFAULT 0,  -- the 64 bits of an unsigned number
   work_key         TEXT    NOT NULL,            -- equal keys give equal results: see the results table
-  suites           TEXT    NOT NULL CHECK (json_valid(suites)),
+  suites           TEXT    NOT NULL,
   model_id         INTEGER REFERENCES models (id),
   parent_id        INTEGER REFERENCES jobs (id),
   sweep_id         INTEGER REFERENCES sweeps (id),
@@ -122,7 +122,7 @@ CREATE TABLE attempts (
   started_at    INTEGER NOT NULL,
   finished_at   INTEGER,
   log_path      TEXT    NOT NULL,
-  result        TEXT    CHECK (result IS NULL OR json_valid(result)),  -- kept from publishing on
+  result        TEXT,  -- kept from publishing on
   outcome       TEXT    NOT NULL CHECK (outcome IN ('open', 'succeeded', 'failed', 'killed', 'cancelled',
                                                     'requeued')),
   PRIMARY KEY (job_id, attempt)
@@ -188,6 +188,6 @@ CREATE TABLE idempotency_keys (
   key            TEXT    PRIMARY KEY,
   request_digest TEXT    NOT NULL,
   resource       TEXT    NOT NULL CHECK (resource IN ('job', 'evaluation_jobs', 'sweep')),
-  ids            TEXT    NOT NULL CHECK (json_valid(ids)),
+  ids            TEXT    NOT NULL,
   created_at     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -145,6 +145,9 @@ Json results_json(const EvaluationReport& report, const task::Suite& suite,
   json["task_hashes"] = std::move(task_hashes);
   json["model_source"] = "crucible";
   json["model_name"] = model_name;
+  json["max_length"] = report.model.context_length;
+  json["chat_template"] = nullptr;
+  json["system_instruction"] = nullptr;
   json["total_evaluation_time_seconds"] = std::to_string(report.seconds);
   json["suite"] = {{"name", report.suite},
                    {"sha256", report.suite_digest.hex()},

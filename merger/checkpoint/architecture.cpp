@@ -41,9 +41,10 @@ Architecture read_architecture(std::string_view text) {
 
 std::optional<std::uint64_t> positive(const json& config, const std::string& key) {
   const auto found = config.find(key);
-  if (found == config.end() || !found->is_number_unsigned()) return std::nullopt;
-  const auto value = found->get<std::uint64_t>();
-  return value > 0 && value <= UINT32_MAX ? std::optional(value) : std::nullopt;
+  if (found == config.end() || !found->is_number_integer()) return std::nullopt;
+  const auto value = found->get<std::int64_t>();
+  if (value <= 0 || value > UINT32_MAX) return std::nullopt;
+  return static_cast<std::uint64_t>(value);
 }
 
 std::optional<std::uint64_t> head_size(const json& config) {

@@ -27,7 +27,8 @@ http::Response submit(Service& service, const http::Request& request) {
   const auto jobs = service.submit_evaluation(wanted);
   if (!jobs) return http::problem(jobs.error(), own_pointer);
   http::Response response = json_response(202, list_json(*jobs));
-  if (!jobs->empty()) response.set("Location", path_of("/jobs/" + std::to_string(jobs->front().id)));
+  if (!jobs->empty())
+    response.set("Location", path_of("/jobs/" + std::to_string(jobs->front().id)));
   return response;
 }
 

@@ -31,7 +31,8 @@ class JobEvents final : public http::EventSource {
     if (!events) return fail(events.error());
     for (const JobEvent& event : *events) {
       after_ = event.id;
-      step.text += "id: " + std::to_string(event.id) + "\nevent: job\ndata: " + dump(to_json(event)) + "\n\n";
+      step.text += "id: " + std::to_string(event.id) +
+                   "\nevent: job\ndata: " + dump(to_json(event)) + "\n\n";
     }
     greeted_ = true;
     step.more = events->size() == kBatch;

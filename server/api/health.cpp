@@ -17,9 +17,8 @@ http::Response plain(std::string type, std::string body) {
 }  // namespace
 
 void add_health(http::Router& router, Service& service) {
-  router.add("GET", "/healthz", [](const http::Request&) {
-    return json_response(200, Json{{"status", "ok"}});
-  });
+  router.add("GET", "/healthz",
+             [](const http::Request&) { return json_response(200, Json{{"status", "ok"}}); });
   router.add("GET", "/readyz", [&service](const http::Request&) {
     const auto ready = service.ready();
     if (ready) return json_response(200, Json{{"status", "ready"}});

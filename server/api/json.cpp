@@ -54,12 +54,9 @@ Json task_json(const TaskScore& task) {
                        {"value", number_json(metric.value)},
                        {"standard_error", number_json(metric.standard_error)}});
   }
-  return Json{{"task", task.task},
-              {"version", task.version},
-              {"digest", task.digest},
-              {"primary_metric", task.primary_metric},
-              {"items", task.items},
-              {"metrics", std::move(metrics)}};
+  return Json{{"task", task.task},     {"version", task.version},
+              {"digest", task.digest}, {"primary_metric", task.primary_metric},
+              {"items", task.items},   {"metrics", std::move(metrics)}};
 }
 
 Json trial_json(const Trial& trial) {
@@ -110,10 +107,11 @@ std::string rfc3339(TimeMs time) {
   const hh_mm_ss clock(point - day);
   std::array<char, 64> text{};
   const int size = std::snprintf(
-      text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
-      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-      static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
+      text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
+      static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+      static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
+      static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()),
+      static_cast<int>(clock.subseconds().count()));
   return std::string(text.data(), static_cast<std::size_t>(size));
 }
 
@@ -298,7 +296,8 @@ Result<Json> parse_json(std::string_view text) {
     if (event == Event::object_start) keys.emplace_back();
     if (event == Event::object_end) keys.pop_back();
     if (event == Event::key && !keys.back().insert(parsed.get<std::string>()).second) {
-      throw Refused{"the key \"" + recipe::printable(parsed.get<std::string>()) + "\" stands twice"};
+      throw Refused{"the key \"" + recipe::printable(parsed.get<std::string>()) +
+                    "\" stands twice"};
     }
     return true;
   };

@@ -7,8 +7,8 @@
 #include "merger/recipe/method_info.hpp"
 #include "server/service/service.hpp"
 
-// The records as JSON; the one place that knows the field names. Unset optionals are null, times are
-// RFC 3339 in UTC with milliseconds.
+// The records as JSON; the one place that knows the field names. Unset optionals are null, times
+// are RFC 3339 in UTC with milliseconds.
 namespace crucible::server::api {
 
 using Json = nlohmann::ordered_json;
@@ -43,7 +43,8 @@ Json list_json(const std::vector<T>& items, const std::string& next_cursor = {})
               {"next_cursor", next_cursor.empty() ? Json(nullptr) : Json(next_cursor)}};
 }
 
-// Untrusted JSON text: depth at most 64, no duplicate keys. Error kInvalidArgument with the position.
+// Untrusted JSON text: depth at most 64, no duplicate keys. Error kInvalidArgument with the
+// position.
 Result<Json> parse_json(std::string_view text);
 
 }  // namespace crucible::server::api

@@ -8,8 +8,8 @@
 
 namespace crucible::server::api {
 
-// A list that the service returns whole, cut into pages where the query asks for it: `limit` (1 to 500)
-// and `cursor` (the id of the last item seen). Without `limit` everything comes at once.
+// A list that the service returns whole, cut into pages where the query asks for it: `limit` (1 to
+// 500) and `cursor` (the id of the last item seen). Without `limit` everything comes at once.
 template <typename T>
 http::Response list_response(QueryReader& query, Result<std::vector<T>> items) {
   const auto limit = query.integer("limit", 1, 500);
@@ -18,7 +18,8 @@ http::Response list_response(QueryReader& query, Result<std::vector<T>> items) {
   if (!items) return http::problem(items.error());
   auto first = items->begin();
   if (cursor) {
-    first = std::find_if(items->begin(), items->end(), [&](const T& item) { return item.id == *cursor; });
+    first = std::find_if(items->begin(), items->end(),
+                         [&](const T& item) { return item.id == *cursor; });
     if (first != items->end()) ++first;
   }
   const auto rest = static_cast<std::size_t>(items->end() - first);

@@ -72,7 +72,8 @@ std::optional<std::int64_t> QueryReader::integer(std::string_view key, std::int6
       *value <= static_cast<std::uint64_t>(most)) {
     return static_cast<std::int64_t>(*value);
   }
-  fault(key, "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+  fault(key,
+        "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most));
   return std::nullopt;
 }
 
@@ -80,7 +81,8 @@ std::string QueryReader::choice(std::string_view key, std::vector<std::string_vi
   std::string value = text(key);
   if (!request_.query_value(key)) return value;
   if (std::find(words.begin(), words.end(), value) != words.end()) return value;
-  fault(key, "`" + recipe::printable(value) + "` is not known here", "one of " + recipe::join(words));
+  fault(key, "`" + recipe::printable(value) + "` is not known here",
+        "one of " + recipe::join(words));
   return {};
 }
 
@@ -177,8 +179,8 @@ std::optional<http::Response> FieldReader::finish() {
 
 Parsed<Json> json_object(const http::Request& request) {
   if (request.media_type() != "application/json") {
-    return tl::make_unexpected(http::problem(415, "unsupported_media_type",
-                                             "the body must be application/json"));
+    return tl::make_unexpected(
+        http::problem(415, "unsupported_media_type", "the body must be application/json"));
   }
   auto body = parse_json(request.body);
   if (!body) {
@@ -203,7 +205,8 @@ RecipeText recipe_field(FieldReader& fields) {
 http::Response MergeRequest::fail(const Error& error) const {
   if (!is_json) return http::problem(error);
   const bool object = recipe_is_object;
-  return http::problem(error, [object](std::string_view path) { return body_pointer(path, object); });
+  return http::problem(error,
+                       [object](std::string_view path) { return body_pointer(path, object); });
 }
 
 Parsed<MergeRequest> merge_request(const http::Request& request) {
@@ -253,8 +256,8 @@ std::optional<std::int64_t> path_id(const http::Request& request) {
 std::string body_pointer(std::string_view path, bool recipe_is_object) {
   const std::string pointer = http::json_pointer(path);
   const auto parts = recipe::split_path(path);
-  const bool own = parts && std::find(kBodyFields.begin(), kBodyFields.end(), parts->front().first) !=
-                                kBodyFields.end();
+  const bool own = parts && std::find(kBodyFields.begin(), kBodyFields.end(),
+                                      parts->front().first) != kBodyFields.end();
   if (own) return "#" + pointer;
   return recipe_is_object ? "#/recipe" + pointer : std::string("#/recipe");
 }

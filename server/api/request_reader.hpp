@@ -9,8 +9,8 @@
 #include "server/api/json.hpp"
 #include "server/http/message.hpp"
 
-// From request to the service's plain structs. A request that cannot be taken becomes a finished problem
-// answer, with all faults of its fields at once.
+// From request to the service's plain structs. A request that cannot be taken becomes a finished
+// problem answer, with all faults of its fields at once.
 namespace crucible::server::api {
 
 template <typename T>

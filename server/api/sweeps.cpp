@@ -21,7 +21,8 @@ std::vector<double> spaced(FieldReader& fields, const Json& range) {
   if (!from || !to || !points) return {};
   const auto count = static_cast<std::size_t>(*points >= 2 && *points <= kMostTrials ? *points : 0);
   if (static_cast<double>(count) != *points) {
-    fields.fault("values.points", "must be a whole number from 2 to " + std::to_string(kMostTrials));
+    fields.fault("values.points",
+                 "must be a whole number from 2 to " + std::to_string(kMostTrials));
     return {};
   }
   std::vector<double> values;

@@ -73,8 +73,7 @@ std::string answer_head(const Response& response, bool close) {
   return out;
 }
 
-std::optional<Response> answer_without_handler(const Request& request,
-                                               const Router::Match& match) {
+std::optional<Response> answer_without_handler(const Request& request, const Router::Match& match) {
   if (request.method == "OPTIONS") {
     Response response;
     response.status = match.allow.empty() ? 404 : 204;

@@ -14,7 +14,8 @@ std::string answer_head(const Response& response, bool close);
 // Answers that need no handler: OPTIONS, unknown paths, wrong methods. nullopt: call the route.
 std::optional<Response> answer_without_handler(const Request& request, const Router::Match& match);
 
-// Calls the handler; an exception becomes a 500 problem. Applies If-None-Match to a 200 with an ETag.
+// Calls the handler; an exception becomes a 500 problem. Applies If-None-Match to a 200 with an
+// ETag.
 Response call_handler(const Route& route, const Request& request);
 
 }  // namespace crucible::server::http

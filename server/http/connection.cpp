@@ -210,8 +210,7 @@ class HttpConnection final : public Connection,
         co_return refuse(413, "the body is larger than " + std::to_string(limit) + " bytes");
       }
       if (error == beast::error::timeout || error == asio::error::eof ||
-          error == beast::http::error::partial_message ||
-          error == asio::error::connection_reset) {
+          error == beast::http::error::partial_message || error == asio::error::connection_reset) {
         ++shared_.rejected;
         co_return Incoming{};
       }

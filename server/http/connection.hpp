@@ -8,7 +8,8 @@
 
 namespace crucible::server::http {
 
-// One TCP connection: reads requests one after another, hands them to handler threads, writes answers.
+// One TCP connection: reads requests one after another, hands them to handler threads, writes
+// answers.
 class Connection {
  public:
   virtual ~Connection() = default;

@@ -104,7 +104,8 @@ asio::awaitable<void> HttpServer::Impl::accept() {
       admit(std::move(socket));
       continue;
     }
-    // Out of descriptors: the pending connection stays in the backlog, so trying at once would spin.
+    // Out of descriptors: the pending connection stays in the backlog, so trying at once would
+    // spin.
     const bool wait = is_exhaustion(error);
     pause.expires_after(std::chrono::milliseconds(wait ? 100 : 1));
     co_await pause.async_wait(kToken);

@@ -24,14 +24,14 @@ struct AccessRecord {
 
 struct ServerOptions {
   std::string address = "127.0.0.1";
-  std::uint16_t port = 7345;   // 0 = any free one
+  std::uint16_t port = 7345;  // 0 = any free one
   unsigned io_threads = 2;
   unsigned handler_threads = 8;
   // Names accepted in Host. Empty: on a loopback address localhost, 127.0.0.1 and [::1]; else any.
   std::vector<std::string> allowed_hosts;
   std::size_t max_connections = 1024;
-  std::size_t max_streams = 256;          // open event streams
-  std::size_t max_queued_requests = 256;  // waiting for a handler thread; more are answered 503
+  std::size_t max_streams = 256;             // open event streams
+  std::size_t max_queued_requests = 256;     // waiting for a handler thread; more are answered 503
   std::size_t body_memory_bytes = 64 << 20;  // of all bodies being read at once
   std::size_t header_bytes = 8 << 10;
   std::size_t header_fields = 64;
@@ -42,7 +42,7 @@ struct ServerOptions {
   std::size_t bytes_per_second = 16 << 10;       // slowest peer that is waited for
   std::chrono::milliseconds stream_poll{100};
   std::chrono::milliseconds heartbeat{15'000};
-  std::chrono::milliseconds stop_time{5'000};  // for running requests, at stop
+  std::chrono::milliseconds stop_time{5'000};          // for running requests, at stop
   std::function<void(const AccessRecord&)> on_access;  // from any thread; must not block
 };
 

@@ -23,10 +23,10 @@ std::string_view find_header(const std::vector<Header>& headers, std::string_vie
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 
 struct Request {
-  std::string method;  // "GET", as sent
-  std::string target;  // as sent
+  std::string method;                 // "GET", as sent
+  std::string target;                 // as sent
   std::vector<std::string> segments;  // path between slashes, percent-decoded; "/" has none
-  std::vector<std::pair<std::string, std::string>> query;  // decoded, keys distinct, in order
+  std::vector<std::pair<std::string, std::string>> query;        // decoded, keys distinct, in order
   std::vector<std::pair<std::string, std::string>> path_values;  // of the route's {names}
   std::vector<Header> headers;
   std::string body;
@@ -56,16 +56,19 @@ struct Response {
   int status = 200;
   std::string content_type;
   std::string body;
-  std::string_view static_body;  // used instead of `body` when not empty; lives as long as the program
+  std::string_view
+      static_body;  // used instead of `body` when not empty; lives as long as the program
   std::vector<Header> headers;
   std::unique_ptr<EventSource> events;  // a text/event-stream instead of a body
 
   Response& set(std::string name, std::string value);
-  std::string_view content() const { return static_body.empty() ? std::string_view(body) : static_body; }
+  std::string_view content() const {
+    return static_body.empty() ? std::string_view(body) : static_body;
+  }
 };
 
-// Splits a request target in origin form ("/a/b?c=d"). Error kInvalidArgument: other forms, malformed
-// percent signs, control characters, a query key given twice.
+// Splits a request target in origin form ("/a/b?c=d"). Error kInvalidArgument: other forms,
+// malformed percent signs, control characters, a query key given twice.
 struct Target {
   std::vector<std::string> segments;
   std::vector<std::pair<std::string, std::string>> query;

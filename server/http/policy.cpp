@@ -48,7 +48,8 @@ std::optional<Rejection> check_framing(const HeaderView& header) {
   if (encodings > 0) {
     if (header.version < 11) return reject(400, "Transfer-Encoding in an HTTP/1.0 request");
     if (lengths > 0) return reject(400, "both Transfer-Encoding and Content-Length");
-    if (encodings > 1 || !equals_ignoring_case(find_header(headers, "Transfer-Encoding"), "chunked")) {
+    if (encodings > 1 ||
+        !equals_ignoring_case(find_header(headers, "Transfer-Encoding"), "chunked")) {
       return reject(400, "Transfer-Encoding other than exactly `chunked`");
     }
   }

@@ -7,15 +7,16 @@
 
 #include "server/http/message.hpp"
 
-// What a request header must satisfy before its body is read. The parser below us is lenient; this is
-// the place that makes requests mean the same to us as to any proxy in front (RFC 9110, 9112).
+// What a request header must satisfy before its body is read. The parser below us is lenient; this
+// is the place that makes requests mean the same to us as to any proxy in front (RFC 9110, 9112).
 namespace crucible::server::http {
 
 struct HeaderView {
   std::string_view method;
   std::string_view target;
   unsigned version = 11;  // 10 or 11
-  std::string_view raw;   // the header block as received, for what the parser normalises away; may be ""
+  std::string_view
+      raw;  // the header block as received, for what the parser normalises away; may be ""
   const std::vector<Header>* headers = nullptr;
 };
 

@@ -10,11 +10,10 @@ bool is_name(std::string_view segment) {
 }
 
 bool matches(const Route& route, const std::vector<std::string>& segments) {
-  return std::equal(
-      route.segments.begin(), route.segments.end(), segments.begin(), segments.end(),
-      [](const std::string& pattern, const std::string& segment) {
-        return is_name(pattern) ? !segment.empty() : pattern == segment;
-      });
+  return std::equal(route.segments.begin(), route.segments.end(), segments.begin(), segments.end(),
+                    [](const std::string& pattern, const std::string& segment) {
+                      return is_name(pattern) ? !segment.empty() : pattern == segment;
+                    });
 }
 
 std::size_t literals(const Route& route) {

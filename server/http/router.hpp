@@ -25,14 +25,16 @@ struct Route {
   std::vector<std::string> segments;
 };
 
-// A table of routes. Built before the server starts, then only read. Literal segments win over {names}.
+// A table of routes. Built before the server starts, then only read. Literal segments win over
+// {names}.
 class Router {
  public:
   void add(std::string method, std::string pattern, Handler handler, RouteOptions options = {});
 
   struct Match {
-    const Route* route = nullptr;    // nullptr: no such path, or not with this method
-    std::vector<std::string> allow;  // methods of the path, for 405 and OPTIONS; empty: no such path
+    const Route* route = nullptr;  // nullptr: no such path, or not with this method
+    std::vector<std::string>
+        allow;  // methods of the path, for 405 and OPTIONS; empty: no such path
     std::vector<std::pair<std::string, std::string>> path_values;
   };
   // HEAD finds GET routes.

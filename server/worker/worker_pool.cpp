@@ -200,7 +200,8 @@ void WorkerPool::take_frame(Active& active, const std::string& line) {
 void WorkerPool::store_progress(Active& active) {
   if (!active.progress || active.reason != EndReason::kNone) return;
   const auto now = std::chrono::steady_clock::now();
-  if (active.progress->stage == active.stored_stage && now < active.progress_due) return;
+  const bool is_new_stage = active.progress->stage != active.stored_stage;
+  if (!is_new_stage && !active.outcome && now < active.progress_due) return;
   if (auto status = queue_.note_progress(active.lease, *active.progress); !status) {
     spdlog::warn("job {}: {}", active.lease.id(), status.error().message);
   }

@@ -17,7 +17,7 @@ import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from transformers import (AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM,
+from transformers import (LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM,
                           PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM)
 
 CORPUS = [
@@ -83,8 +83,10 @@ def requests() -> list[tuple[str, str]]:
 
 
 def score(folder: pathlib.Path, pairs, max_length: int, add_bos: bool):
-    harness = HFLM(pretrained=str(folder), dtype="float32", device="cpu", batch_size=1, max_length=max_length,
-                   add_bos_token=add_bos)
+    # Named, because AutoTokenizer puts some families' own pre-tokenizer in the place of tokenizer.json's.
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    harness = HFLM(pretrained=str(folder), tokenizer=tokenizer, dtype="float32", device="cpu", batch_size=1,
+                   max_length=max_length, add_bos_token=add_bos)
     instances = [Instance(request_type="loglikelihood", doc={}, arguments=pair, idx=i) for i, pair in enumerate(pairs)]
     return harness.loglikelihood(instances, disable_tqdm=True)
 
@@ -116,6 +118,7 @@ def main() -> None:
         folder = arguments.out / name
         model.to(dtype).save_pretrained(folder, max_shard_size=shard)
         tokenizer.save_pretrained(folder)
+        (folder / "generation_config.json").unlink()
         runs = [("never", requests(), score(folder, requests(), max_length, False))]
         if name.startswith("llama"):
             runs.append(("tokenizer", requests(), score(folder, requests(), max_length, True)))

@@ -12,7 +12,15 @@ models/NAME/            tiny random models (config.json, model.safetensors)
 cases/NAME/recipe.yml   the recipe
 cases/NAME/expected.safetensors   what mergekit wrote
 cases/NAME/expected.json          tensor order, layer count, dtype in config.json, shard map
-cases.json              seed, shard size and agreement asked for, by case
+cases.json              by case: seed, shard size, and what agreement is asked for
+                          nothing: every value identical
+                          ulp: largest difference, in units in the last place of the tensor's largest
+                               value. Whole-tensor sums (norms, dot products, L1 sums) are float32 sums whose
+                               order in torch depends on the CPU and its threads; the last bit of one
+                               coefficient may differ, which shows in float32 outputs.
+                          ties: largest share of values that may differ at all, where many differences have
+                               exactly equal magnitude at a pruning threshold: the lower index is kept here,
+                               an order of an unstable sort there.
 """
 import argparse
 import json
@@ -31,7 +39,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 HERE = pathlib.Path(__file__).resolve().parent
-HIDDEN, INNER, HEADS, KV_HEADS, VOCAB, LAYERS = 20, 28, 2, 1, 41, 4
+HIDDEN, INNER, HEADS, KV_HEADS, VOCAB, LAYERS = 12, 17, 2, 1, 41, 4
 DTYPES = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32, "f64": torch.float64}
 CLASSES = {
     "llama": "LlamaForCausalLM",
@@ -204,7 +212,7 @@ def linear_cases():
     }, {}
     yield "linear-shards", {
         "merge_method": "linear", "models": models("llama-bf16", "ab", weight=(0.5, 0.25)),
-    }, {"shard_bytes": 5000}
+    }, {"shard_bytes": 2500}
     yield "linear-qwen3", {
         "merge_method": "linear", "models": models("qwen3", "ab", weight=(0.5, 0.25)),
     }, {}
@@ -215,19 +223,19 @@ def slerp_cases():
         yield f"slerp-{kind}", {
             "merge_method": "slerp", "base_model": f"models/llama-{kind}-a",
             "models": models(f"llama-{kind}", "ab"), "parameters": {"t": SLERP_T},
-        }, {"ulp": 1}
+        }, {"ulp": 2} if kind in ("f32", "f64") else {}
     yield "slerp-base-second", {
         "merge_method": "slerp", "base_model": "models/mistral-b", "dtype": "float32",
         "models": models("mistral", "ab"), "parameters": {"t": 0.35},
-    }, {"ulp": 1}
+    }, {"ulp": 2}
     yield "slerp-slices-qwen2", {
         "merge_method": "slerp", "base_model": "models/qwen2-a", "dtype": "bfloat16",
         "slices": [sources(("qwen2-a", 0, 2, {}), ("qwen2-b", 0, 2, {}))], "parameters": {"t": SLERP_T},
-    }, {"ulp": 1}
+    }, {}
     yield "slerp-tied-and-untied", {
         "merge_method": "slerp", "base_model": "models/llama-tied-a", "dtype": "float32",
         "models": [{"model": "models/llama-tied-a"}, {"model": "models/llama-bf16-a"}], "parameters": {"t": 0.25},
-    }, {"ulp": 1}
+    }, {"ulp": 2}
 
 
 def task_arithmetic_cases():
@@ -270,7 +278,7 @@ def ties_cases():
 
 def dare_cases():
     yield "dare_ties-f32", task_vector("dare_ties", "f32", "abc", weight=(0.9, 0.5, 0.3),
-                                       density=(0.5, [0.2, 0.8], 0.6)), {"seed": 42, "ulp": 4}
+                                       density=(0.5, [0.2, 0.8], 0.6)), {"seed": 42, "ulp": 2}
     yield "dare_ties-f32-plain", task_vector("dare_ties", "f32", "abc", {"rescale": False}, weight=(0.9, 0.5, 0.3),
                                              density=(0.5, 1.0, 0.6)), {"seed": 7}
     yield "dare_linear-f32-plain", task_vector("dare_linear", "f32", "ab", {"rescale": False, "normalize": True},
@@ -313,7 +321,7 @@ def passthrough_cases():
     yield "passthrough-twelve-layers", {
         "merge_method": "passthrough",
         "slices": [sources(("llama-12-a", 0, 12, {})), sources(("llama-12-a", 4, 6, {}))],
-    }, {"shard_bytes": 40000}
+    }, {"shard_bytes": 16000}
 
 
 def all_cases():
@@ -382,12 +390,11 @@ def make_cases():
     (HERE / "cases.json").write_text(json.dumps(listing, indent=1) + "\n")
 
 
-def as_ordered(tensor):
-    """Bits as integers whose order is the numbers' order, for distances in ulp."""
-    width = {2: torch.int16, 4: torch.int32, 8: torch.int64}[tensor.element_size()]
-    bits = tensor.contiguous().view(width).to(torch.int64)
-    low = {2: -(2**15), 4: -(2**31), 8: -(2**63)}[tensor.element_size()]
-    return torch.where(bits < 0, low - bits, bits)
+def distance_in_ulp(got, want):
+    """Largest difference in units in the last place of the largest value wanted."""
+    largest = want.double().abs().max().item()
+    unit = 2.0 ** np.floor(np.log2(largest)) * torch.finfo(want.dtype).eps
+    return float((got.double() - want.double()).abs().max()) / unit
 
 
 def compare(engine):
@@ -409,7 +416,8 @@ def compare(engine):
             if got.keys() != want.keys():
                 print(f"{name:36} tensor names differ: {sorted(got.keys() ^ want.keys())[:3]}")
                 continue
-            total = differ = worst = 0
+            total = differ = 0
+            worst = 0.0
             for key, value in want.items():
                 if got[key].dtype != value.dtype or got[key].shape != value.shape:
                     print(f"{name:36} {key}: {got[key].dtype} {tuple(got[key].shape)}, "
@@ -419,9 +427,8 @@ def compare(engine):
                 total += value.numel()
                 differ += int(unequal.sum())
                 if unequal.any():
-                    distance = (as_ordered(got[key]) - as_ordered(value)).abs()
-                    worst = max(worst, int(distance[unequal].max()))
-            print(f"{name:36} {total:8} {differ:7} {worst:8}  {'same' if same_files else 'DIFFERENT'}", flush=True)
+                    worst = max(worst, distance_in_ulp(got[key], value))
+            print(f"{name:36} {total:8} {differ:7} {worst:8.2f}  {'same' if same_files else 'DIFFERENT'}", flush=True)
 
 
 def main():

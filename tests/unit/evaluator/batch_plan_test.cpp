@@ -126,7 +126,9 @@ TEST(PlanBatches, ALongPrefixIsComputedOnceAcrossBatches) {
   }
   const auto batches = plan_batches(requests, {.tokens = 40, .sequences = 256, .outputs = 512});
   EXPECT_GT(batches.size(), 3U);
-  EXPECT_EQ(computed_tokens(batches), 100U + 50 * 5);
+  // An item cut in two by a batch's end costs its own three tokens again, never the shots.
+  EXPECT_GE(computed_tokens(batches), 100U + 50 * 5);
+  EXPECT_LE(computed_tokens(batches), 100U + 50 * 5 + 3 * (batches.size() - 1));
   Replay(requests).run(batches);
 }
 

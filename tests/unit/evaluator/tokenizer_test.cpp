@@ -32,7 +32,8 @@ class TokenizerTest : public testing::Test {
  protected:
   // A copy of the tiny model without the files named.
   Result<checkpoint::Checkpoint> copy_without(const std::vector<std::string>& names) {
-    fs::copy(kModel, folder_.path(), fs::copy_options::overwrite_existing);
+    fs::copy(kModel, folder_.path(),
+             fs::copy_options::overwrite_existing | fs::copy_options::recursive);
     for (const std::string& name : names) fs::remove(folder_.path() / name);
     return checkpoint::Checkpoint::open(folder_.path());
   }
@@ -88,12 +89,12 @@ TEST_F(TokenizerTest, BrokenFileIsCorrupt) {
 
 TEST_F(TokenizerTest, IdsAboveTheEmbeddingAreRefused) {
   const auto checkpoint = copy_without({});
-  const auto tokenizer = Tokenizer::load(*checkpoint, 60);
+  const auto tokenizer = Tokenizer::load(*checkpoint, 200);
   ASSERT_TRUE(tokenizer);
-  const auto ids = tokenizer->encode("plain text", false);
+  const auto ids = tokenizer->encode("The quick", false);
   ASSERT_FALSE(ids);
   EXPECT_EQ(ids.error().code, ErrorCode::kInvalidArgument);
-  EXPECT_NE(ids.error().message.find("60 embedding rows"), std::string::npos);
+  EXPECT_NE(ids.error().message.find("200 embedding rows"), std::string::npos);
 }
 
 class EncodeRequestsTest : public TokenizerTest {

@@ -84,10 +84,10 @@ TEST_F(ApiTest, JobHasEveryDocumentedField) {
 }
 
 TEST_F(ApiTest, SubmitsAMergeInEachForm) {
-  http::Response response =
-      call("POST", "/api/v1/merges",
-           R"({"recipe": "merge_method: linear", "suites": ["a", "b"], "name": "n", "seed": 18446744073709551615})",
-           {{"Content-Type", "application/json; charset=utf-8"}, {"Idempotency-Key", "k1"}});
+  http::Response response = call(
+      "POST", "/api/v1/merges",
+      R"({"recipe": "merge_method: linear", "suites": ["a", "b"], "name": "n", "seed": 18446744073709551615})",
+      {{"Content-Type", "application/json; charset=utf-8"}, {"Idempotency-Key", "k1"}});
   EXPECT_EQ(response.status, 202);
   EXPECT_EQ(http::find_header(response.headers, "Location"), "/api/v1/jobs/1");
   EXPECT_EQ(service_.last_merge.recipe, "merge_method: linear");
@@ -99,7 +99,8 @@ TEST_F(ApiTest, SubmitsAMergeInEachForm) {
   EXPECT_EQ(service_.last_merge.recipe, "merge_method: slerp\n");
   EXPECT_THAT(service_.last_merge.suites, ElementsAre("x", "y"));
   EXPECT_EQ(service_.last_merge.seed, 5U);
-  call("POST", "/api/v1/merges", R"({"recipe": {"parameters": {"t": 0.1}, "merge_method": "slerp"}})");
+  call("POST", "/api/v1/merges",
+       R"({"recipe": {"parameters": {"t": 0.1}, "merge_method": "slerp"}})");
   EXPECT_EQ(service_.last_merge.recipe, R"({"parameters":{"t":0.1},"merge_method":"slerp"})");
 }
 
@@ -115,7 +116,8 @@ TEST_F(ApiTest, ReportsAllFaultsOfABody) {
 }
 
 TEST_F(ApiTest, RecipeFaultsPointIntoTheBody) {
-  const auto read = recipe::read_recipe("merge_method: ties\nbase_model: b\nmodels: [{model: a, parameters: {wieght: 1}}]");
+  const auto read = recipe::read_recipe(
+      "merge_method: ties\nbase_model: b\nmodels: [{model: a, parameters: {wieght: 1}}]");
   ASSERT_FALSE(read.has_value());
   service_.failure = read.error();
   const Json object = body(call("POST", "/api/v1/merges", R"({"recipe": {"a": 1}})"));
@@ -125,7 +127,8 @@ TEST_F(ApiTest, RecipeFaultsPointIntoTheBody) {
   EXPECT_EQ(object["status"], 422);
   const Json text = body(call("POST", "/api/v1/merges", R"({"recipe": "a: 1"})"));
   EXPECT_EQ(text["errors"][0]["pointer"], "#/recipe");
-  const Json yaml = body(call("POST", "/api/v1/merges/preflight", "a: 1", {{"Content-Type", "application/yaml"}}));
+  const Json yaml = body(
+      call("POST", "/api/v1/merges/preflight", "a: 1", {{"Content-Type", "application/yaml"}}));
   EXPECT_FALSE(yaml["errors"][0].contains("pointer"));
 }
 
@@ -134,7 +137,8 @@ TEST_F(ApiTest, BadBodiesAndQueries) {
   EXPECT_EQ(call("POST", "/api/v1/merges", "x", {}).status, 415);
   EXPECT_EQ(call("POST", "/api/v1/merges", "{").status, 400);
   EXPECT_EQ(call("POST", "/api/v1/merges", R"({"recipe": "a", "recipe": "b"})").status, 400);
-  EXPECT_EQ(call("POST", "/api/v1/merges", std::string(100, '[') + std::string(100, ']')).status, 400);
+  EXPECT_EQ(call("POST", "/api/v1/merges", std::string(100, '[') + std::string(100, ']')).status,
+            400);
   EXPECT_EQ(call("POST", "/api/v1/merges", std::string(200'000, '[')).status, 400);
   EXPECT_EQ(call("POST", "/api/v1/merges", "[]").status, 422);
   EXPECT_EQ(call("GET", "/api/v1/jobs?stat=failed").status, 400);
@@ -150,10 +154,12 @@ TEST_F(ApiTest, BadBodiesAndQueries) {
 
 TEST_F(ApiTest, EveryErrorCodeHasItsStatus) {
   const std::vector<std::pair<ErrorCode, int>> table{
-      {ErrorCode::kInvalidArgument, 422}, {ErrorCode::kNotFound, 404}, {ErrorCode::kConflict, 409},
-      {ErrorCode::kUnsupported, 422},     {ErrorCode::kCorrupt, 422},  {ErrorCode::kPermission, 403},
-      {ErrorCode::kNoSpace, 507},         {ErrorCode::kIo, 500},       {ErrorCode::kUnavailable, 503},
-      {ErrorCode::kDeadline, 504},        {ErrorCode::kCancelled, 409}, {ErrorCode::kInternal, 500}};
+      {ErrorCode::kInvalidArgument, 422}, {ErrorCode::kNotFound, 404},
+      {ErrorCode::kConflict, 409},        {ErrorCode::kUnsupported, 422},
+      {ErrorCode::kCorrupt, 422},         {ErrorCode::kPermission, 403},
+      {ErrorCode::kNoSpace, 507},         {ErrorCode::kIo, 500},
+      {ErrorCode::kUnavailable, 503},     {ErrorCode::kDeadline, 504},
+      {ErrorCode::kCancelled, 409},       {ErrorCode::kInternal, 500}};
   for (const auto& [code, status] : table) {
     service_.failure = Error{code, "no", {}};
     const http::Response response = call("POST", "/api/v1/jobs/1/cancel");
@@ -182,13 +188,16 @@ TEST_F(ApiTest, ModelsByNameAndInPages) {
 }
 
 TEST_F(ApiTest, SweepValuesAsListOrRange) {
-  const std::string head = R"({"recipe": "a", "parameter": "parameters.t", "suites": ["s"], "values": )";
+  const std::string head =
+      R"({"recipe": "a", "parameter": "parameters.t", "suites": ["s"], "values": )";
   EXPECT_EQ(call("POST", "/api/v1/sweeps", head + "[0.5, 1]}").status, 202);
   EXPECT_THAT(service_.last_sweep.values, ElementsAre(0.5, 1.0));
-  EXPECT_EQ(call("POST", "/api/v1/sweeps", head + R"({"from": 0, "to": 1, "points": 5}})").status, 202);
+  EXPECT_EQ(call("POST", "/api/v1/sweeps", head + R"({"from": 0, "to": 1, "points": 5}})").status,
+            202);
   EXPECT_THAT(service_.last_sweep.values, ElementsAre(0.0, 0.25, 0.5, 0.75, 1.0));
-  for (const std::string bad : {"[]", "[\"a\"]", "{}", R"({"from": 0, "to": 1, "points": 1})", "7",
-                                R"({"from": 0, "to": 1, "points": 2.5})", R"({"from": 0, "to": 1, "points": 1e9})"}) {
+  for (const std::string bad :
+       {"[]", "[\"a\"]", "{}", R"({"from": 0, "to": 1, "points": 1})", "7",
+        R"({"from": 0, "to": 1, "points": 2.5})", R"({"from": 0, "to": 1, "points": 1e9})"}) {
     EXPECT_EQ(call("POST", "/api/v1/sweeps", head + bad + "}").status, 422) << bad;
   }
 }
@@ -207,7 +216,8 @@ TEST_F(ApiTest, LeaderboardQueryAndETag) {
   row.scores["s"] = Score{0.5, std::nullopt, 10, 4};
   row.mean = Score{0.5, 0.1, 10, std::nullopt};
   service_.board = {{"s"}, {row}};
-  const http::Response response = call("GET", "/api/v1/leaderboard?sort=name&method=ties&suites=s,t");
+  const http::Response response =
+      call("GET", "/api/v1/leaderboard?sort=name&method=ties&suites=s,t");
   EXPECT_EQ(service_.last_query.sort, "name");
   EXPECT_FALSE(service_.last_query.descending);
   EXPECT_THAT(service_.last_query.suites, ElementsAre("s", "t"));
@@ -302,7 +312,8 @@ TEST_F(ApiTest, AssetsByAcceptedEncoding) {
   const http::Response packed = match.route->handler(request);
   EXPECT_EQ(packed.content(), "z");
   EXPECT_EQ(http::find_header(packed.headers, "Content-Encoding"), "gzip");
-  EXPECT_THAT(std::string(http::find_header(packed.headers, "Content-Security-Policy")), HasSubstr("default-src 'none'"));
+  EXPECT_THAT(std::string(http::find_header(packed.headers, "Content-Security-Policy")),
+              HasSubstr("default-src 'none'"));
 }
 
 }  // namespace

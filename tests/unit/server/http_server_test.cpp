@@ -65,7 +65,8 @@ class HttpServerTest : public testing::Test {
                [](const Request& request) { return text_response(request.path_value("id")); });
     router.add("POST", "/echo", [](const Request& request) { return text_response(request.body); },
                {.body_limit = 1000});
-    router.add("GET", "/boom", [](const Request&) -> Response { throw std::runtime_error("boom"); });
+    router.add("GET", "/boom",
+               [](const Request&) -> Response { throw std::runtime_error("boom"); });
     router.add("GET", "/slow", [this](const Request&) {
       ++slow_calls_;
       std::this_thread::sleep_for(slow_time_);
@@ -106,10 +107,12 @@ class HttpServerTest : public testing::Test {
 constexpr std::string_view kHost = "Host: localhost\r\n";
 
 std::string get(std::string_view path, std::string_view more = "") {
-  return "GET " + std::string(path) + " HTTP/1.1\r\n" + std::string(kHost) + std::string(more) + "\r\n";
+  return "GET " + std::string(path) + " HTTP/1.1\r\n" + std::string(kHost) + std::string(more) +
+         "\r\n";
 }
 std::string post(std::string_view more, std::string_view body) {
-  return "POST /echo HTTP/1.1\r\n" + std::string(kHost) + std::string(more) + "\r\n" + std::string(body);
+  return "POST /echo HTTP/1.1\r\n" + std::string(kHost) + std::string(more) + "\r\n" +
+         std::string(body);
 }
 
 struct Row {
@@ -128,12 +131,18 @@ TEST_F(HttpServerTest, PolicyTable) {
   const std::string smuggled = "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
   const std::vector<Row> rows = {
       {"te gzip alone", post("Transfer-Encoding: gzip\r\n", smuggled), "400"},
-      {"te xchunked with length", post("Transfer-Encoding: xchunked\r\nContent-Length: 2\r\n", "hi"), "400"},
+      {"te xchunked with length",
+       post("Transfer-Encoding: xchunked\r\nContent-Length: 2\r\n", "hi"), "400"},
       {"te list", post("Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n"), "400"},
-      {"te twice", post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"), "400"},
-      {"te and cl", post("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n"), "400"},
-      {"cl and te", post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"), "400"},
-      {"chunked in 1.0", "POST /echo HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400"},
+      {"te twice",
+       post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"), "400"},
+      {"te and cl", post("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n"),
+       "400"},
+      {"cl and te", post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
+       "400"},
+      {"chunked in 1.0",
+       "POST /echo HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+       "400"},
       {"equal lengths twice", post("Content-Length: 2\r\nContent-Length: 2\r\n", "hi"), "400"},
       {"different lengths", post("Content-Length: 2\r\nContent-Length: 3\r\n", "hiy"), "400"},
       {"length list", post("Content-Length: 2, 2\r\n", "hi"), "400"},
@@ -156,15 +165,23 @@ TEST_F(HttpServerTest, PolicyTable) {
       {"large target", get("/hello?x=" + std::string(9000, 'a')), "431"},
       {"http 2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "400"},
       {"http 1.2", "GET /hello HTTP/1.2\r\nHost: localhost\r\n\r\n", "400"},
-      {"trailer announced", post("Transfer-Encoding: chunked\r\nTrailer: X\r\n", "0\r\nX: 1\r\n\r\n"), "400"},
-      {"trailer unannounced", post("Transfer-Encoding: chunked\r\n", "2\r\nhi\r\n0\r\nX: 1\r\n\r\n"), "400"},
+      {"trailer announced",
+       post("Transfer-Encoding: chunked\r\nTrailer: X\r\n", "0\r\nX: 1\r\n\r\n"), "400"},
+      {"trailer unannounced",
+       post("Transfer-Encoding: chunked\r\n", "2\r\nhi\r\n0\r\nX: 1\r\n\r\n"), "400"},
       {"bad chunk", post("Transfer-Encoding: chunked\r\n", "zz\r\nhi\r\n0\r\n\r\n"), "400"},
       {"body too large", post("Content-Length: 1001\r\n", std::string(1001, 'a')), "413"},
-      {"chunked body too large", post("Transfer-Encoding: chunked\r\n", "3e9\r\n" + std::string(1001, 'a') + "\r\n0\r\n\r\n"), "413"},
-      {"chunk extension flood", post("Transfer-Encoding: chunked\r\n", "1;" + std::string(400'000, 'x') + "\r\na\r\n0\r\n\r\n"), "4"},
+      {"chunked body too large",
+       post("Transfer-Encoding: chunked\r\n", "3e9\r\n" + std::string(1001, 'a') + "\r\n0\r\n\r\n"),
+       "413"},
+      {"chunk extension flood",
+       post("Transfer-Encoding: chunked\r\n",
+            "1;" + std::string(400'000, 'x') + "\r\na\r\n0\r\n\r\n"),
+       "4"},
       {"expectation", post("Expect: miracles\r\nContent-Length: 2\r\n", "hi"), "417"},
       {"foreign origin", post("Origin: http://evil.example\r\nContent-Length: 2\r\n", "hi"), "403"},
-      {"other port origin", post("Origin: http://localhost:1\r\nContent-Length: 2\r\n", "hi"), "403"},
+      {"other port origin", post("Origin: http://localhost:1\r\nContent-Length: 2\r\n", "hi"),
+       "403"},
       {"null origin", post("Origin: null\r\nContent-Length: 2\r\n", "hi"), "403"},
       {"cross site", post("Sec-Fetch-Site: cross-site\r\nContent-Length: 2\r\n", "hi"), "403"},
       {"absolute form", "GET http://localhost/hello HTTP/1.1\r\nHost: localhost\r\n\r\n", "400"},
@@ -186,13 +203,16 @@ TEST_F(HttpServerTest, PolicyTable) {
 TEST_F(HttpServerTest, AcceptsWhatIsFine) {
   start();
   EXPECT_THAT(exchange(get("/hello")), HasSubstr("\r\n\r\nhello"));
-  EXPECT_THAT(exchange("GET /hello HTTP/1.1\r\nHost: [::1]:99\r\n\r\n"), StartsWith("HTTP/1.1 200"));
-  EXPECT_THAT(exchange("GET /hello HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"), HasSubstr("Connection: close"));
+  EXPECT_THAT(exchange("GET /hello HTTP/1.1\r\nHost: [::1]:99\r\n\r\n"),
+              StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(exchange("GET /hello HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"),
+              HasSubstr("Connection: close"));
   EXPECT_THAT(exchange("\r\n" + get("/hello")), StartsWith("HTTP/1.1 200"));
   EXPECT_THAT(exchange(get("/item/a%2Fb")), HasSubstr("\r\n\r\na/b"));
   EXPECT_THAT(exchange(post("Content-Length: 2\r\n", "hi")), HasSubstr("\r\n\r\nhi"));
-  EXPECT_THAT(exchange(post("Transfer-Encoding: Chunked\r\n", "2;a=b\r\nhi\r\n3\r\n yo\r\n0\r\n\r\n")),
-              HasSubstr("\r\n\r\nhi yo"));
+  EXPECT_THAT(
+      exchange(post("Transfer-Encoding: Chunked\r\n", "2;a=b\r\nhi\r\n3\r\n yo\r\n0\r\n\r\n")),
+      HasSubstr("\r\n\r\nhi yo"));
   EXPECT_THAT(exchange(post("Origin: http://localhost\r\nContent-Length: 2\r\n", "hi")),
               StartsWith("HTTP/1.1 200"));
   EXPECT_THAT(exchange(post("Expect: 100-continue\r\nContent-Length: 2\r\n", "hi")),
@@ -204,7 +224,8 @@ TEST_F(HttpServerTest, MethodsHeadOptionsAndAllow) {
   const std::string head = exchange("HEAD /hello HTTP/1.1\r\nHost: localhost\r\n\r\n");
   EXPECT_THAT(head, HasSubstr("Content-Length: 5"));
   EXPECT_THAT(head, Not(HasSubstr("hello")));
-  EXPECT_THAT(exchange("OPTIONS /hello HTTP/1.1\r\nHost: localhost\r\n\r\n"), HasSubstr("Allow: GET, HEAD, OPTIONS"));
+  EXPECT_THAT(exchange("OPTIONS /hello HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+              HasSubstr("Allow: GET, HEAD, OPTIONS"));
   const std::string wrong = exchange("DELETE /hello HTTP/1.1\r\nHost: localhost\r\n\r\n");
   EXPECT_THAT(wrong, StartsWith("HTTP/1.1 405"));
   EXPECT_THAT(wrong, HasSubstr("Allow: GET, HEAD, OPTIONS"));
@@ -224,7 +245,8 @@ TEST_F(HttpServerTest, NotModifiedByETag) {
 
 TEST_F(HttpServerTest, PipelinedRequestsAreAnsweredInOrder) {
   start();
-  const std::string answer = exchange(get("/item/1") + get("/slow") + post("Content-Length: 2\r\n", "hi") + get("/item/2"));
+  const std::string answer = exchange(get("/item/1") + get("/slow") +
+                                      post("Content-Length: 2\r\n", "hi") + get("/item/2"));
   const std::size_t one = answer.find("\r\n\r\n1");
   const std::size_t slow = answer.find("\r\n\r\nslow");
   const std::size_t echo = answer.find("\r\n\r\nhi");

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { findLine, lineOfFault, parsePath } from './line_finder';
+import { findLine, lineOfFault, parsePath, withoutLine } from './line_finder';
 
 const kTies = `# a comment
 merge_method: ties
@@ -77,8 +77,16 @@ describe('lines', () => {
   });
 });
 
-test('a syntax error names its line in the message', () => {
+test('a line that the message begins with counts first', () => {
   expect(lineOfFault(kTies, '', 'line 5, column 3: bad indentation')).toBe(5);
-  expect(lineOfFault(kTies, '', 'line 500')).toBeNull();
-  expect(lineOfFault(kTies, 'nowhere', 'is unknown')).toBeNull();
+  expect(lineOfFault(kTies, 'models[1].parameters', 'line 12: needs `weight`')).toBe(12);
+  expect(lineOfFault(kTies, 'models[1].parameters', 'needs `weight`')).toBe(11);
+  expect(lineOfFault(kTies, '', 'line 500: odd')).toBeNull();
+  expect(lineOfFault(kTies, 'nowhere', 'is unknown, see line 2')).toBeNull();
+});
+
+test('the line is not said twice', () => {
+  expect(withoutLine('line 5, column 3: bad indentation')).toBe('bad indentation');
+  expect(withoutLine('line 5: bad')).toBe('bad');
+  expect(withoutLine('bad at line 5: so')).toBe('bad at line 5: so');
 });

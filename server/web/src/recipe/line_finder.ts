@@ -95,12 +95,16 @@ export function findLine(text: string, path: string): number | null {
   return line;
 }
 
-/** As findLine, and where the path says nothing, "line N" in the message of a syntax error. */
+const kSaid = /^line (\d+)(?:, column \d+)?:\s*/i;
+
+/** The line that the server's message begins with ("line 9: …"), else the one that the path leads to. */
 export function lineOfFault(text: string, path: string, message: string): number | null {
-  const line = path === '' ? null : findLine(text, path);
-  if (line !== null) return line;
-  const named = /\bline (\d+)/i.exec(`${path} ${message}`);
-  if (!named) return null;
-  const number = Number(named[1]);
-  return number >= 1 && number <= text.split('\n').length ? number : null;
+  const said = Number(kSaid.exec(message)?.[1] ?? 0);
+  if (said >= 1 && said <= text.split('\n').length) return said;
+  return path === '' ? null : findLine(text, path);
+}
+
+/** The message without the line it begins with, for where the line is shown beside it. */
+export function withoutLine(message: string): string {
+  return message.replace(kSaid, '');
 }

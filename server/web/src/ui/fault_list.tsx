@@ -1,4 +1,5 @@
 import type { Fault } from '../api/types';
+import { withoutLine } from '../recipe/line_finder';
 
 interface Props {
   faults: Fault[];
@@ -22,7 +23,9 @@ export function FaultList({ faults, lines, onLine }: Props) {
               )}
               {fault.path !== '' && <code>{fault.path}</code>}
             </span>
-            <span class="fault-message">{fault.message}</span>
+            <span class="fault-message">
+              {line === null ? fault.message : withoutLine(fault.message)}
+            </span>
             {fault.suggestion !== '' && <span class="fault-suggestion">{fault.suggestion}</span>}
           </li>
         );

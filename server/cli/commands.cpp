@@ -1,0 +1,289 @@
+#include "server/cli/commands.hpp"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "server/cli/client_commands.hpp"
+#include "server/cli/local_commands.hpp"
+
+namespace crucible::server::cli {
+namespace {
+
+// Registers commands; each owns its parsed options through the shared pointer that its action
+// captures.
+class Registry {
+ public:
+  Registry(CLI::App& app, Action& action) : app_(app), action_(action) {}
+
+  void local() {
+    check_command();
+    merge_command();
+    eval_command();
+  }
+  void client() {
+    submit_command();
+    job_commands();
+    model_commands();
+    suites_command();
+    leaderboard_command();
+    sweep_commands();
+    evaluate_command();
+  }
+
+ private:
+  // Options, shared by the parser that fills them and the action that reads them.
+  template <typename Options>
+  struct Parsed {
+    Options options{};
+    CommonOptions common;
+  };
+
+  template <typename Options, typename Run>
+  void run_with(CLI::App& command, std::shared_ptr<Parsed<Options>> parsed, Run run) {
+    command.callback([&action = action_, parsed, run] {
+      action = [parsed, run] { return run(parsed->options, parsed->common); };
+    });
+  }
+
+  static void add_json(CLI::App& command, CommonOptions& common) {
+    command.add_flag("--json", common.json, "raw JSON on standard output");
+  }
+  static void add_server(CLI::App& command, CommonOptions& common) {
+    command.add_option(
+        "--server", common.server,
+        "the daemon's address (default: $CRUCIBLE_SERVER, else http://127.0.0.1:7345)");
+    add_json(command, common);
+  }
+  static void add_suites(CLI::App& command, std::vector<std::string>& suites, bool required) {
+    command.add_option("-s,--suite", suites, "suite to evaluate; may be repeated")
+        ->delimiter(',')
+        ->required(required);
+  }
+
+  // A command that takes one job or sweep id.
+  void id_command(CLI::App& parent, const std::string& name, const std::string& meaning,
+                  int (*run)(std::int64_t, const CommonOptions&)) {
+    auto parsed = std::make_shared<Parsed<std::int64_t>>();
+    CLI::App& command = *parent.add_subcommand(name, meaning);
+    command.add_option("ID", parsed->options, "its number")->required()->check(CLI::PositiveNumber);
+    add_server(command, parsed->common);
+    run_with(command, parsed, run);
+  }
+  // A command without options of its own.
+  void plain_command(CLI::App& parent, const std::string& name, const std::string& meaning,
+                     int (*run)(const CommonOptions&)) {
+    auto parsed = std::make_shared<Parsed<bool>>();
+    CLI::App& command = *parent.add_subcommand(name, meaning);
+    add_server(command, parsed->common);
+    run_with(command, parsed, [run](bool, const CommonOptions& common) { return run(common); });
+  }
+
+  static void add_merge_options(CLI::App& command, MergeCommandOptions& options) {
+    command.add_option("RECIPE", options.recipe, "mergekit recipe, YAML or JSON")->required();
+    command.add_option("--seed", options.seed, "seed of the random methods")->capture_default_str();
+    command.add_option("--threads", options.threads, "0 = one per processor")
+        ->capture_default_str();
+    command.add_option("--memory", options.memory, "bound of tensor buffers, such as 512MiB")
+        ->capture_default_str();
+    command.add_option("--shard-size", options.shard_size, "largest weight file, such as 5GB")
+        ->capture_default_str();
+  }
+
+  void check_command() {
+    auto parsed = std::make_shared<Parsed<MergeCommandOptions>>();
+    CLI::App& command =
+        *app_.add_subcommand("check", "check a recipe against its models; merges nothing");
+    add_merge_options(command, parsed->options);
+    add_json(command, parsed->common);
+    command.footer("Example: crucible check ties.yaml");
+    run_with(command, parsed, check);
+  }
+
+  void merge_command() {
+    auto parsed = std::make_shared<Parsed<MergeCommandOptions>>();
+    CLI::App& command = *app_.add_subcommand("merge", "run a recipe here, without a daemon");
+    add_merge_options(command, parsed->options);
+    command.add_option("OUT", parsed->options.out, "folder to write; must not exist")->required();
+    add_json(command, parsed->common);
+    command.footer(
+        "Relative model paths are looked up in the recipe's folder, then in the working "
+        "directory.\n"
+        "The folder appears whole or not at all; the same recipe, models and seed give the same "
+        "bytes.\n"
+        "Example: crucible merge ties.yaml merged/ --memory 2GiB");
+    run_with(command, parsed, merge);
+  }
+
+  void eval_command() {
+    auto parsed = std::make_shared<Parsed<EvalCommandOptions>>();
+    EvalCommandOptions& options = parsed->options;
+    CLI::App& command =
+        *app_.add_subcommand("eval", "evaluate a model folder here, without a daemon");
+    command.add_option("MODEL", options.model, "model folder")->required();
+    command
+        .add_option("-s,--suite", options.suites, "suite file, or a suite's name; may be repeated")
+        ->required();
+    command.add_option("--suite-folder", options.suite_folders,
+                       "where names are looked up (default: $CRUCIBLE_SUITES, else ./suites)");
+    command.add_option("--out", options.out, "folder for results and samples files");
+    command.add_option("--dtype", options.dtype, "weights as computed with")
+        ->check(CLI::IsMember({"f32", "bf16", "f16", "q8_0"}))
+        ->capture_default_str();
+    command.add_option("--threads", options.threads, "0 = one per processor")
+        ->capture_default_str();
+    command.add_flag("--bos", options.bos, "begin contexts as the tokenizer does");
+    add_json(command, parsed->common);
+    command.footer("Example: crucible eval merged/ --suite suites/sums.yaml --out results/");
+    run_with(command, parsed, eval);
+  }
+
+  void submit_command() {
+    auto parsed = std::make_shared<Parsed<SubmitOptions>>();
+    SubmitOptions& options = parsed->options;
+    CLI::App& command = *app_.add_subcommand("submit", "queue a merge and its evaluation");
+    command.add_option("RECIPE", options.recipe, "mergekit recipe, - for standard input")
+        ->required();
+    add_suites(command, options.suites, false);
+    command.add_option("--name", options.name, "name of the merged model");
+    command.add_option("--seed", options.seed, "seed of the random methods")->capture_default_str();
+    command.add_option("--idempotency-key", options.idempotency_key,
+                       "the same key gives the first job again");
+    command.add_flag("--check", options.check, "only check the recipe against the daemon's models");
+    command.add_flag("--watch", options.watch, "follow the job and its evaluations to the end");
+    add_server(command, parsed->common);
+    command.footer("Example: crucible submit slerp.yaml --suite sums --suite words --watch");
+    run_with(command, parsed, submit);
+  }
+
+  void job_commands() {
+    auto parsed = std::make_shared<Parsed<JobsOptions>>();
+    CLI::App& command = *app_.add_subcommand("jobs", "list jobs, newest first");
+    command.add_option("--state", parsed->options.state, "queued, running, succeeded, failed, …");
+    command.add_option("--kind", parsed->options.kind, "merge or evaluation");
+    command.add_option("--limit", parsed->options.limit, "at most this many")
+        ->check(CLI::Range(1, 500))
+        ->capture_default_str();
+    add_server(command, parsed->common);
+    run_with(command, parsed, list_jobs);
+    id_command(app_, "job", "show a job", show_job);
+    id_command(app_, "watch", "follow a job and its evaluations to the end", watch);
+    id_command(app_, "cancel", "ask a job to stop", cancel_job);
+    id_command(app_, "retry", "queue a failed, dead or cancelled job again", retry_job);
+    id_command(app_, "log", "print what a job's worker wrote", show_log);
+  }
+
+  void name_command(CLI::App& parent, const std::string& name, const std::string& meaning,
+                    int (*run)(const std::string&, const CommonOptions&)) {
+    auto parsed = std::make_shared<Parsed<std::string>>();
+    CLI::App& command = *parent.add_subcommand(name, meaning);
+    command.add_option("MODEL", parsed->options, "id or name")->required();
+    add_server(command, parsed->common);
+    run_with(command, parsed, run);
+  }
+
+  void model_commands() {
+    CLI::App& models = *app_.add_subcommand("models", "list, register and show models");
+    models.require_subcommand(1);
+    plain_command(models, "list", "list models", list_models);
+    name_command(models, "show", "show a model", show_model);
+    name_command(models, "recipe", "print the recipe of a merged model", show_model_recipe);
+    struct AddOptions {
+      std::string path, name;
+    };
+    auto parsed = std::make_shared<Parsed<AddOptions>>();
+    CLI::App& add =
+        *models.add_subcommand("add", "register a model folder on the daemon's machine");
+    add.add_option("PATH", parsed->options.path, "model folder")->required();
+    add.add_option("--name", parsed->options.name, "unique name (default: the folder's)");
+    add_server(add, parsed->common);
+    run_with(add, parsed, [](const AddOptions& options, const CommonOptions& common) {
+      return add_model(options.path, options.name, common);
+    });
+  }
+
+  void suites_command() {
+    plain_command(app_, "suites", "list the suites that the daemon can run", list_suites);
+  }
+
+  void leaderboard_command() {
+    auto parsed = std::make_shared<Parsed<LeaderboardOptions>>();
+    LeaderboardOptions& options = parsed->options;
+    CLI::App& command = *app_.add_subcommand("leaderboard", "show scored models in order");
+    command.add_option("--sort", options.sort, "mean, name, created, or a suite");
+    command.add_option("--order", options.order, "asc or desc")
+        ->check(CLI::IsMember({"asc", "desc"}));
+    command.add_option("--method", options.method,
+                       "only this merge method; none = registered models");
+    add_suites(command, options.suites, false);
+    add_server(command, parsed->common);
+    command.footer("Scores are shown with their standard errors: 0.512 ± 0.031.");
+    run_with(command, parsed, leaderboard);
+  }
+
+  void sweep_commands() {
+    CLI::App& sweep = *app_.add_subcommand("sweep", "try several values of one recipe parameter");
+    sweep.require_subcommand(1);
+    plain_command(sweep, "list", "list sweeps", list_sweeps);
+    id_command(sweep, "show", "show a sweep and its trials", show_sweep);
+    id_command(sweep, "cancel", "cancel a sweep's jobs", cancel_sweep);
+    auto parsed = std::make_shared<Parsed<SweepOptions>>();
+    SweepOptions& options = parsed->options;
+    CLI::App& command = *sweep.add_subcommand("submit", "queue one merge for each value");
+    command.add_option("RECIPE", options.recipe, "recipe, - for standard input")->required();
+    command
+        .add_option("-p,--parameter", options.parameter,
+                    "path such as parameters.t, or NAME of a ${NAME} in the recipe")
+        ->required();
+    auto* values = command.add_option("--values", options.values, "values, such as 0,0.25,0.5")
+                       ->delimiter(',');
+    auto* from = command.add_option("--from", options.from, "first value")->excludes(values);
+    auto* to = command.add_option("--to", options.to, "last value")->excludes(values)->needs(from);
+    auto* points = command.add_option("--points", options.points, "how many, ends included")
+                       ->check(CLI::Range(2, 1000))
+                       ->needs(from)
+                       ->needs(to);
+    from->needs(to)->needs(points);
+    add_suites(command, options.suites, true);
+    command.add_option("--name", options.name, "name of the sweep");
+    command.add_option("--seed", options.seed, "seed of the random methods")->capture_default_str();
+    command.add_option("--idempotency-key", options.idempotency_key,
+                       "the same key gives the first sweep again");
+    command.add_flag("--watch", options.watch, "follow all trials to the end");
+    add_server(command, parsed->common);
+    command.footer(
+        "Example: crucible sweep submit slerp.yaml -p parameters.t --from 0 --to 1 --points 5 -s "
+        "sums");
+    run_with(command, parsed, submit_sweep);
+  }
+
+  void evaluate_command() {
+    auto parsed = std::make_shared<Parsed<EvaluateOptions>>();
+    EvaluateOptions& options = parsed->options;
+    CLI::App& command = *app_.add_subcommand("evaluate", "queue evaluations of a model");
+    command.add_option("MODEL", options.model, "id or name")->required();
+    add_suites(command, options.suites, true);
+    command.add_option("--idempotency-key", options.idempotency_key,
+                       "the same key gives the first jobs again");
+    command.add_flag("--watch", options.watch, "follow the jobs to the end");
+    add_server(command, parsed->common);
+    command.footer("Example: crucible evaluate base --suite sums --watch");
+    run_with(command, parsed, evaluate_remote);
+  }
+
+  CLI::App& app_;
+  Action& action_;
+};
+
+}  // namespace
+
+void add_commands(CLI::App& app, Action& action) {
+  Registry registry(app, action);
+  registry.local();
+  registry.client();
+  app.footer(
+      "Exit codes: 0 done, 1 internal error, 2 usage, 3 invalid input, 4 not found, 5 file "
+      "system,\n"
+      "6 daemon unavailable, 7 the watched job did not succeed, 130 interrupted.");
+}
+
+}  // namespace crucible::server::cli
