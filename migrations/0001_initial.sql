@@ -82,7 +82,7 @@ CREATE INDEX jobs_by_kind ON jobs (kind, id);
 CREATE INDEX jobs_by_work ON jobs (work_key, state);
 CREATE INDEX jobs_by_parent ON jobs (parent_id, id);
 CREATE INDEX jobs_by_sweep ON jobs (sweep_id, id);
-CREATE INDEX jobs_waiting ON jobs (not_before) WHERE state = 'retry_wait';
+CREATE INDEX jobs_waiting ON jobs (not_before) WHERE not_before IS NOT NULL;  -- retry_wait
 
 -- Which model each reference of a merge's recipe meant when it was submitted.
 CREATE TABLE job_inputs (

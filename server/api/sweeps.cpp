@@ -1,3 +1,6 @@
+#include <array>
+#include <charconv>
+
 #include "server/api/listing.hpp"
 #include "server/api/request_reader.hpp"
 #include "server/api/resources.hpp"
@@ -7,6 +10,16 @@ namespace crucible::server::api {
 namespace {
 
 constexpr std::size_t kMostTrials = 1000;
+
+// The nearest number of 12 significant digits: a grid's third point reads 0.6, not
+// 0.6000000000000001.
+double tidy(double value) {
+  std::array<char, 32> text{};
+  const auto end =
+      std::to_chars(text.begin(), text.end(), value, std::chars_format::general, 12).ptr;
+  std::from_chars(text.begin(), end, value);
+  return value;
+}
 
 // {from, to, points}: evenly spaced, both ends included.
 std::vector<double> spaced(FieldReader& fields, const Json& range) {
@@ -28,7 +41,7 @@ std::vector<double> spaced(FieldReader& fields, const Json& range) {
   std::vector<double> values;
   for (std::size_t i = 0; i < count; ++i) {
     const double share = static_cast<double>(i) / static_cast<double>(count - 1);
-    values.push_back(i + 1 == count ? *to : *from + (*to - *from) * share);
+    values.push_back(i + 1 == count ? *to : tidy(*from + (*to - *from) * share));
   }
   return values;
 }

@@ -38,12 +38,13 @@ int run_serve(const ServeFlags& flags) {
 }  // namespace
 
 void add_commands(CLI::App& app, cli::Action& action) {
-  CLI::App* serve_command = app.add_subcommand("serve", "run the daemon: API, page, queue, workers");
+  CLI::App* serve_command =
+      app.add_subcommand("serve", "run the daemon: API, page, queue, workers");
   auto flags = std::make_shared<ServeFlags>();
   for (const config::Key& key : config::keys()) {
     const std::string name(key.name);
-    CLI::Option* option = serve_command->add_option("--" + name, flags->values[name],
-                                                    std::string(key.meaning));
+    CLI::Option* option =
+        serve_command->add_option("--" + name, flags->values[name], std::string(key.meaning));
     option->take_all()->expected(1, key.is_list ? CLI::detail::expected_max_vector_size : 1);
     option->multi_option_policy(key.is_list ? CLI::MultiOptionPolicy::TakeAll
                                             : CLI::MultiOptionPolicy::TakeLast);

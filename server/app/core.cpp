@@ -58,8 +58,8 @@ Result<std::unique_ptr<Core>> Core::start(const config::Options& options,
   auto models =
       pipeline::ModelCatalog::open(**store, system_clock(), options.allow_roots, options.threads);
   if (!models) return fail(std::move(models).error());
-  std::unique_ptr<Core> core(new Core(std::move(*state), std::move(*store), std::move(*models),
-                                      options, std::move(pool)));
+  std::unique_ptr<Core> core(
+      new Core(std::move(*state), std::move(*store), std::move(*models), options, std::move(pool)));
   if (auto status = core->workers_.start(); !status) return fail(std::move(status).error());
   return core;
 }

@@ -8,8 +8,8 @@
 
 namespace crucible::server::app {
 
-// The daemon without its HTTP edge, built in one place in the order in which the parts need each other
-// and taken down in the opposite one.
+// The daemon without its HTTP edge, built in one place in the order in which the parts need each
+// other and taken down in the opposite one.
 class Core {
  public:
   // Locks and opens the state folder, recovers what a previous life left, starts the workers.

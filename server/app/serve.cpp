@@ -57,8 +57,8 @@ http::ServerOptions http_options(const config::Options& options) {
   edge.allowed_hosts = options.allowed_hosts;
   edge.stop_time = std::chrono::milliseconds(3'000);
   edge.on_access = [](const http::AccessRecord& access) {
-    spdlog::debug("{} {} {} {} {:.3f} s", access.remote, access.method, access.target, access.status,
-                  access.seconds);
+    spdlog::debug("{} {} {} {} {:.3f} s", access.remote, access.method, access.target,
+                  access.status, access.seconds);
   };
   return edge;
 }

@@ -128,7 +128,8 @@ Result<std::map<std::string, Values>> read_file(const std::filesystem::path& fil
   if (!text) return fail(std::move(text).error());
   try {
     const YAML::Node root = YAML::Load(*text);
-    if (!root.IsMap() && !root.IsNull()) return bad(file.string() + ": must hold `key: value` lines");
+    if (!root.IsMap() && !root.IsNull())
+      return bad(file.string() + ": must hold `key: value` lines");
     for (const auto& entry : root) {
       Values& values = found[entry.first.as<std::string>()];
       if (entry.second.IsSequence()) {
@@ -167,10 +168,16 @@ Source source_of(const Key& key, const std::map<std::string, Values>& flags,
 }  // namespace
 
 Result<std::uint64_t> parse_bytes(std::string_view text) {
-  static constexpr std::array<std::pair<std::string_view, std::uint64_t>, 9> kUnits = {{
-      {"KiB", 1ULL << 10}, {"MiB", 1ULL << 20}, {"GiB", 1ULL << 30}, {"TiB", 1ULL << 40},
-      {"KB", 1'000},       {"MB", 1'000'000},   {"GB", 1'000'000'000},
-      {"TB", 1'000'000'000'000}, {"B", 1}}};
+  static constexpr std::array<std::pair<std::string_view, std::uint64_t>, 9> kUnits = {
+      {{"KiB", 1ULL << 10},
+       {"MiB", 1ULL << 20},
+       {"GiB", 1ULL << 30},
+       {"TiB", 1ULL << 40},
+       {"KB", 1'000},
+       {"MB", 1'000'000},
+       {"GB", 1'000'000'000},
+       {"TB", 1'000'000'000'000},
+       {"B", 1}}};
   std::uint64_t factor = 1;
   std::string_view digits = text;
   for (const auto& [unit, size] : kUnits) {
@@ -194,16 +201,18 @@ std::span<const Key> keys() {
       text_key("address", "address to listen on", &O::address, {}),
       number_key<std::uint16_t>("port", "port to listen on; 0 = any free one", &O::port, 0, 65535),
       hosts_key(),
-      folders_key("allow-root", "folder that models may be read from (repeatable)", &O::allow_roots),
+      folders_key("allow-root", "folder that models may be read from (repeatable)",
+                  &O::allow_roots),
       folders_key("suites", "folder of suite files (repeatable)", &O::suites),
-      number_key<unsigned>("threads", "threads of a worker; 0 = one per hardware thread", &O::threads,
-                           0, 1024),
+      number_key<unsigned>("threads", "threads of a worker; 0 = one per hardware thread",
+                           &O::threads, 0, 1024),
       number_key<std::size_t>("max-merges", "merges at a time", &O::max_merges, 1, 64),
-      number_key<std::size_t>("max-evaluations", "evaluations at a time", &O::max_evaluations, 1, 64),
+      number_key<std::size_t>("max-evaluations", "evaluations at a time", &O::max_evaluations, 1,
+                              64),
       bytes_key("memory", "tensor buffers of one merge, such as 2GiB", &O::memory_bytes),
       bytes_key("shard-size", "size of a merged model's files, such as 5GB", &O::shard_bytes),
-      number_key<std::int64_t>("max-attempts", "failures after which a job is dead", &O::max_attempts,
-                               1, 100),
+      number_key<std::int64_t>("max-attempts", "failures after which a job is dead",
+                               &O::max_attempts, 1, 100),
       number_key<std::int64_t>("retry-delay-ms", "longest first wait before a retry",
                                &O::retry_delay_ms, 0, 3'600'000),
       number_key<std::int64_t>("stop-grace-ms", "time a worker has to stop before it is killed",

@@ -11,8 +11,8 @@
 
 #include "merger/base/error.hpp"
 
-// The daemon's settings. Each key is defined once, in keys(): name, meaning, bounds. A value comes from
-// the command line, else from the environment (CRUCIBLE_MAX_MERGES), else from the YAML file
+// The daemon's settings. Each key is defined once, in keys(): name, meaning, bounds. A value comes
+// from the command line, else from the environment (CRUCIBLE_MAX_MERGES), else from the YAML file
 // (max-merges: 2), else it is the default.
 namespace crucible::server::config {
 

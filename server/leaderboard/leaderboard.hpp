@@ -11,8 +11,8 @@
 // From stored scores to ranked rows. No SQL here: the store hands in what it has.
 namespace crucible::server::leaderboard {
 
-// The one score that counts for each content and suite: the latest made with the suite as it is now,
-// else the latest made with an older version of it.
+// The one score that counts for each content and suite: the latest made with the suite as it is
+// now, else the latest made with an older version of it.
 class ScoreTable {
  public:
   // `scores` by ascending id; `current_digests`: suite name → digest of the suite as it is now.
@@ -39,8 +39,10 @@ std::optional<Score> mean_score(const std::map<std::string, Score>& scores,
                                 const std::vector<std::string>& suites);
 
 // A row for each model with at least one score among the board's suites. Unscored rows come last
-// whatever the order; equal ones by id. kInvalidArgument: sort or a suite that `known_suites` lacks.
+// whatever the order; equal ones by id. kInvalidArgument: sort or a suite that `known_suites`
+// lacks.
 Result<Leaderboard> rank(const std::vector<Model>& models, const ScoreTable& scores,
-                         const LeaderboardQuery& query, const std::vector<std::string>& known_suites);
+                         const LeaderboardQuery& query,
+                         const std::vector<std::string>& known_suites);
 
 }  // namespace crucible::server::leaderboard

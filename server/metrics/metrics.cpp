@@ -61,7 +61,8 @@ Metrics::~Metrics() = default;
 
 void Metrics::attempt_ended(JobKind kind, JobState state, double seconds) {
   const std::string kind_name(to_string(kind));
-  families_->attempts.Add({{"kind", kind_name}, {"state", std::string(to_string(state))}}).Increment();
+  families_->attempts.Add({{"kind", kind_name}, {"state", std::string(to_string(state))}})
+      .Increment();
   families_->seconds.Add({{"kind", kind_name}}, seconds_buckets()).Observe(seconds);
 }
 

@@ -26,11 +26,12 @@ Result<bool> EvaluationStage::settle(queue::Lease& lease) {
   });
   if (!known) return fail(std::move(known).error());
   if (!*known) return false;
-  auto status = queue_.succeed(lease, [&](store::Database& database, store::JobMove& move) -> Status {
-    auto done = settle_evaluation(database, lease.job, move);
-    if (!done) return fail(std::move(done).error());
-    return {};
-  });
+  auto status =
+      queue_.succeed(lease, [&](store::Database& database, store::JobMove& move) -> Status {
+        auto done = settle_evaluation(database, lease.job, move);
+        if (!done) return fail(std::move(done).error());
+        return {};
+      });
   if (!status) return fail(std::move(status).error());
   return true;
 }
@@ -55,8 +56,8 @@ Result<nlohmann::json> EvaluationStage::prepare(const queue::Lease& lease) {
   return to_json(spec);
 }
 
-// The same key means the same scores, so a folder that a stopped daemon published is as good as ours;
-// ours is taken, since its files are known to be whole.
+// The same key means the same scores, so a folder that a stopped daemon published is as good as
+// ours; ours is taken, since its files are known to be whole.
 Status EvaluationStage::publish(const queue::Lease& lease, const std::filesystem::path& target) {
   std::error_code error;
   if (!std::filesystem::is_directory(staged(lease), error)) {
@@ -96,13 +97,14 @@ Status EvaluationStage::finish(queue::Lease& lease, const nlohmann::json& json) 
   evaluation.seconds = result->seconds;
   evaluation.job_id = lease.id();
   evaluation.tasks = std::move(result->tasks);
-  auto status = queue_.succeed(lease, [&](store::Database& database, store::JobMove& move) -> Status {
-    added.evaluation.created_at = move.at;
-    auto id = store::keep_evaluation(database, added);
-    if (!id) return fail(std::move(id).error());
-    move.message = fmt::format("evaluation {}: {} {:.4f}", *id, result->suite, result->score);
-    return {};
-  });
+  auto status =
+      queue_.succeed(lease, [&](store::Database& database, store::JobMove& move) -> Status {
+        added.evaluation.created_at = move.at;
+        auto id = store::keep_evaluation(database, added);
+        if (!id) return fail(std::move(id).error());
+        move.message = fmt::format("evaluation {}: {} {:.4f}", *id, result->suite, result->score);
+        return {};
+      });
   if (status) discard(lease);
   return status;
 }

@@ -6,12 +6,18 @@
 
 namespace crucible::server::pipeline {
 
-// Evaluation jobs: model and suite → evaluations/<key>/ → evaluation row with task and metric scores.
+// Evaluation jobs: model and suite → evaluations/<key>/ → evaluation row with task and metric
+// scores.
 class EvaluationStage : public Stage {
  public:
   EvaluationStage(store::Store& store, queue::JobQueue& queue, const StateFolder& state,
                   ModelCatalog& models, SuiteCatalog& suites, const WorkerLimits& limits)
-      : store_(store), queue_(queue), state_(state), models_(models), suites_(suites), limits_(limits) {}
+      : store_(store),
+        queue_(queue),
+        state_(state),
+        models_(models),
+        suites_(suites),
+        limits_(limits) {}
 
   Result<bool> settle(queue::Lease& lease) override;
   Result<nlohmann::json> prepare(const queue::Lease& lease) override;

@@ -34,19 +34,19 @@ std::filesystem::path MergeStage::staged(const queue::Lease& lease) const {
 
 Result<bool> MergeStage::settle(queue::Lease& lease) {
   const auto suites = suites_to_run(suites_, lease.job.job.suites);
-  auto known = store_.read([&](store::Database& database) {
-    return store::merge_result(database, lease.job.work_key);
-  });
+  auto known = store_.read(
+      [&](store::Database& database) { return store::merge_result(database, lease.job.work_key); });
   if (!known) return fail(std::move(known).error());
   if (!*known) return false;
   bool settled = false;
-  auto status = queue_.succeed(lease, [&](store::Database& database, store::JobMove& move) -> Status {
-    auto done = settle_merge(database, lease.job, suites, move);
-    if (!done) return fail(std::move(done).error());
-    settled = *done;
-    if (!settled) return fail(ErrorCode::kNotFound, "the known model's folder is gone");
-    return {};
-  });
+  auto status =
+      queue_.succeed(lease, [&](store::Database& database, store::JobMove& move) -> Status {
+        auto done = settle_merge(database, lease.job, suites, move);
+        if (!done) return fail(std::move(done).error());
+        settled = *done;
+        if (!settled) return fail(ErrorCode::kNotFound, "the known model's folder is gone");
+        return {};
+      });
   if (!status && settled) return fail(std::move(status).error());
   return settled;
 }
@@ -159,7 +159,8 @@ Status MergeStage::record(store::Database& database, const queue::Lease& lease,
   }
   move.model_id = id;
   for (const std::string& warning : result.warnings) move.message += "; warning: " + warning;
-  if (auto status = store::keep_merge_result(database, lease.job.work_key, id); !status) return status;
+  if (auto status = store::keep_merge_result(database, lease.job.work_key, id); !status)
+    return status;
   auto model = store::get_model(database, id);
   if (!model) return fail(std::move(model).error());
   auto children = enqueue_evaluations(database, model->model, suites_to_run(suites_, job.suites),

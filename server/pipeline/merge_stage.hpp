@@ -22,7 +22,12 @@ class MergeStage : public Stage {
  public:
   MergeStage(store::Store& store, queue::JobQueue& queue, const StateFolder& state,
              ModelCatalog& models, SuiteCatalog& suites, const WorkerLimits& limits)
-      : store_(store), queue_(queue), state_(state), models_(models), suites_(suites), limits_(limits) {}
+      : store_(store),
+        queue_(queue),
+        state_(state),
+        models_(models),
+        suites_(suites),
+        limits_(limits) {}
 
   Result<bool> settle(queue::Lease& lease) override;
   Result<nlohmann::json> prepare(const queue::Lease& lease) override;

@@ -24,7 +24,8 @@ void mention_slices(const std::vector<recipe::OutputSlice>& slices, const std::s
                           slices[i].sources[j].model});
     }
     if (slices[i].base_model) {
-      mentions.push_back({fmt::format("{}slices[{}].base_model", prefix, i), *slices[i].base_model});
+      mentions.push_back(
+          {fmt::format("{}slices[{}].base_model", prefix, i), *slices[i].base_model});
     }
   }
 }
@@ -72,15 +73,17 @@ std::vector<ModelMention> model_mentions(const recipe::Recipe& recipe) {
 
 Status check_name(const std::string& name) {
   const bool is_fine = name.size() <= 200 && std::ranges::none_of(name, [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == '/' || c == 0x7f;
-  });
+                         return static_cast<unsigned char>(c) < 0x20 || c == '/' || c == 0x7f;
+                       });
   // A number would be taken for an id.
-  const bool is_number = !name.empty() && std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; });
+  const bool is_number =
+      !name.empty() && std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; });
   if (is_fine && !is_number) return {};
   Error error{ErrorCode::kInvalidArgument, "the name cannot be used", {}};
   error.faults.push_back({"name",
-                          is_number ? "must not be a number"
-                                    : "must be at most 200 characters without / and control characters",
+                          is_number
+                              ? "must not be a number"
+                              : "must be at most 200 characters without / and control characters",
                           ""});
   return fail(std::move(error));
 }
@@ -124,11 +127,12 @@ Result<std::filesystem::path> ModelCatalog::locate(const std::string& text) cons
     if (beneath_root(canonical)) return canonical;
     outside = true;
   }
-  // An absolute path outside the roots gets one answer whether it exists or not: the daemon does not
-  // tell what else is on the machine.
+  // An absolute path outside the roots gets one answer whether it exists or not: the daemon does
+  // not tell what else is on the machine.
   if (outside || (path.is_absolute() && !beneath_root(path.lexically_normal()))) {
-    return fail(ErrorCode::kPermission,
-                fmt::format("{} lies outside the folders that the daemon may read models from", text));
+    return fail(
+        ErrorCode::kPermission,
+        fmt::format("{} lies outside the folders that the daemon may read models from", text));
   }
   return fail(ErrorCode::kNotFound, fmt::format("no model and no folder {}", text));
 }
@@ -141,10 +145,11 @@ Status ModelCatalog::check_links(const std::filesystem::path& folder) const {
     std::error_code broken;
     const auto target = std::filesystem::canonical(entry->path(), broken);
     if (!broken && !beneath_root(target)) {
-      return fail(ErrorCode::kPermission,
-                  fmt::format("{} is a link that leaves the folders that the daemon may read models "
-                              "from",
-                              entry->path().string()));
+      return fail(
+          ErrorCode::kPermission,
+          fmt::format("{} is a link that leaves the folders that the daemon may read models "
+                      "from",
+                      entry->path().string()));
     }
   }
   return {};
@@ -186,10 +191,11 @@ Status ModelCatalog::check_unchanged(const store::StoredModel& stored) const {
                                                   model.name, now.error().message));
   }
   if (*now == stored.fingerprint) return {};
-  return fail(ErrorCode::kConflict,
-              fmt::format("the files of model {} in {} changed since they were hashed; restore them, "
-                          "or register the new ones from another folder",
-                          model.name, model.path));
+  return fail(
+      ErrorCode::kConflict,
+      fmt::format("the files of model {} in {} changed since they were hashed; restore them, "
+                  "or register the new ones from another folder",
+                  model.name, model.path));
 }
 
 Result<store::StoredModel> ModelCatalog::known_folder(const store::StoredModel& known) {
@@ -238,12 +244,12 @@ Result<Model> ModelCatalog::register_model(const std::string& path, const std::s
     Error error = std::move(folder).error();
     error.faults.push_back(
         {"path", error.message,
-         roots_.empty() ? "start the daemon with --allow-root FOLDER"
-                        : fmt::format("allowed are {}", fmt::join(roots_ | std::views::transform([](
-                                                                      const auto& root) {
-                                                                    return root.string();
-                                                                  }),
-                                                                  ", "))});
+         roots_.empty()
+             ? "start the daemon with --allow-root FOLDER"
+             : fmt::format("allowed are {}",
+                           fmt::join(roots_ | std::views::transform(
+                                                  [](const auto& root) { return root.string(); }),
+                                     ", "))});
     return fail(std::move(error));
   }
   auto stored = ensure_registered(*folder, name);
@@ -253,7 +259,8 @@ Result<Model> ModelCatalog::register_model(const std::string& path, const std::s
 
 Result<std::filesystem::path> ModelCatalog::find_folder(
     const recipe::ModelReference& reference) const {
-  // A merged model's folder lies in the state directory, outside the roots, but is known by its row.
+  // A merged model's folder lies in the state directory, outside the roots, but is known by its
+  // row.
   auto known = store_->read([&](store::Database& database) {
     auto named = store::find_model_by_name(database, reference.path);
     if (!named || *named) return named;
@@ -292,7 +299,8 @@ Result<ModelFolders> ModelCatalog::locate_all(const recipe::Recipe& recipe) {
     auto folder = find_folder(mention.reference);
     if (folder) {
       folders[mention.reference.text()] = std::move(*folder);
-    } else if (folder.error().code == ErrorCode::kIo || folder.error().code == ErrorCode::kInternal) {
+    } else if (folder.error().code == ErrorCode::kIo ||
+               folder.error().code == ErrorCode::kInternal) {
       return fail(std::move(folder).error());
     } else {
       error.faults.push_back(fault_of(mention.path, mention.reference, std::move(folder).error()));

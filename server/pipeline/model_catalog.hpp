@@ -27,7 +27,7 @@ CheckpointFacts describe(const checkpoint::Checkpoint& checkpoint);
 // The models a recipe names, resolved: one entry a distinct reference, in order of first mention.
 struct ResolvedInputs {
   std::vector<store::JobInput> inputs;
-  std::vector<store::StoredModel> models;        // beside inputs
+  std::vector<store::StoredModel> models;  // beside inputs
 };
 
 // Model folders by reference, as ModelReference::text() writes it.
@@ -38,20 +38,22 @@ Status check_name(const std::string& name);
 
 class ModelCatalog {
  public:
-  // `roots`: folders models may be registered from; made canonical here, missing ones are kNotFound.
+  // `roots`: folders models may be registered from; made canonical here, missing ones are
+  // kNotFound.
   static Result<ModelCatalog> open(store::Store& store, const Clock& clock,
-                                   const std::vector<std::filesystem::path>& roots, unsigned threads);
+                                   const std::vector<std::filesystem::path>& roots,
+                                   unsigned threads);
 
   // Hashes the folder's weights the first time. The same folder again returns the first model.
-  // kPermission outside the roots (symbolic links followed), kConflict when the name is taken or the
-  // folder changed since it was registered.
+  // kPermission outside the roots (symbolic links followed), kConflict when the name is taken or
+  // the folder changed since it was registered.
   Result<Model> register_model(const std::string& path, const std::string& name);
 
   // Where the recipe's models lie: names first, then paths below a root (absolute, or relative to
   // one). Reads no file. Every reference that leads nowhere is a fault with its path.
   Result<ModelFolders> locate_all(const recipe::Recipe& recipe);
-  // The same models as rows; folders not yet registered become models (their weights are hashed), so
-  // that lineage is complete.
+  // The same models as rows; folders not yet registered become models (their weights are hashed),
+  // so that lineage is complete.
   Result<ResolvedInputs> resolve(const recipe::Recipe& recipe);
 
   // kConflict when the model's files are not the ones that were hashed.

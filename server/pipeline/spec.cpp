@@ -37,9 +37,9 @@ json task_json(const TaskScore& task) {
                        {"value", metric.value},
                        {"standard_error", optional_number(metric.standard_error)}});
   }
-  return {{"task", task.task},       {"version", task.version},
-          {"digest", task.digest},   {"primary_metric", task.primary_metric},
-          {"items", task.items},     {"metrics", std::move(metrics)}};
+  return {{"task", task.task},     {"version", task.version},
+          {"digest", task.digest}, {"primary_metric", task.primary_metric},
+          {"items", task.items},   {"metrics", std::move(metrics)}};
 }
 
 TaskScore task_from(const json& object) {
@@ -72,30 +72,29 @@ json to_json(const EvaluationSpec& spec) {
 }
 
 json to_json(const MergeResult& result) {
-  return {{"digest", result.digest},         {"architecture", result.architecture},
-          {"dtype", result.dtype},           {"parameters", result.parameters},
-          {"weight_bytes", result.weight_bytes}, {"seconds", result.seconds},
+  return {{"digest", result.digest},
+          {"architecture", result.architecture},
+          {"dtype", result.dtype},
+          {"parameters", result.parameters},
+          {"weight_bytes", result.weight_bytes},
+          {"seconds", result.seconds},
           {"warnings", result.warnings}};
 }
 
 json to_json(const EvaluationResult& result) {
   json tasks = json::array();
   for (const TaskScore& task : result.tasks) tasks.push_back(task_json(task));
-  return {{"suite", result.suite},
-          {"suite_digest", result.suite_digest},
-          {"engine", result.engine},
-          {"dtype", result.dtype},
-          {"score", result.score},
-          {"standard_error", optional_number(result.standard_error)},
-          {"items", result.items},
-          {"seconds", result.seconds},
+  return {{"suite", result.suite},    {"suite_digest", result.suite_digest},
+          {"engine", result.engine},  {"dtype", result.dtype},
+          {"score", result.score},    {"standard_error", optional_number(result.standard_error)},
+          {"items", result.items},    {"seconds", result.seconds},
           {"tasks", std::move(tasks)}};
 }
 
 Result<MergeSpec> merge_spec_from(const json& object) {
   return reading("merge spec", [&] {
-    return MergeSpec{object.at("recipe"),       object.at("folders"),     object.at("seed"),
-                     object.at("threads"),      object.at("memory_bytes"), object.at("shard_bytes"),
+    return MergeSpec{object.at("recipe"),  object.at("folders"),      object.at("seed"),
+                     object.at("threads"), object.at("memory_bytes"), object.at("shard_bytes"),
                      object.at("out")};
   });
 }
@@ -109,23 +108,18 @@ Result<EvaluationSpec> evaluation_spec_from(const json& object) {
 
 Result<MergeResult> merge_result_from(const json& object) {
   return reading("merge result", [&] {
-    return MergeResult{object.at("digest"),       object.at("architecture"), object.at("dtype"),
-                       object.at("parameters"),   object.at("weight_bytes"), object.at("seconds"),
+    return MergeResult{object.at("digest"),     object.at("architecture"), object.at("dtype"),
+                       object.at("parameters"), object.at("weight_bytes"), object.at("seconds"),
                        object.at("warnings")};
   });
 }
 
 Result<EvaluationResult> evaluation_result_from(const json& object) {
   return reading("evaluation result", [&] {
-    EvaluationResult result{object.at("suite"),
-                            object.at("suite_digest"),
-                            object.at("engine"),
-                            object.at("dtype"),
-                            object.at("score"),
-                            number_from(object.at("standard_error")),
-                            object.at("items"),
-                            object.at("seconds"),
-                            {}};
+    EvaluationResult result{
+        object.at("suite"), object.at("suite_digest"), object.at("engine"),
+        object.at("dtype"), object.at("score"),        number_from(object.at("standard_error")),
+        object.at("items"), object.at("seconds"),      {}};
     for (const json& task : object.at("tasks")) result.tasks.push_back(task_from(task));
     return result;
   });

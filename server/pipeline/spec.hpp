@@ -10,8 +10,8 @@
 #include "nlohmann/json.hpp"
 #include "server/service/records.hpp"
 
-// What daemon and worker say to each other: one JSON object in (the spec), frames out, a JSON object a
-// line on descriptor 3: any number of {"type": "progress"}, then one "result" or "error".
+// What daemon and worker say to each other: one JSON object in (the spec), frames out, a JSON
+// object a line on descriptor 3: any number of {"type": "progress"}, then one "result" or "error".
 namespace crucible::server::pipeline {
 
 struct MergeSpec {
@@ -62,8 +62,8 @@ struct Frame {
   Error error;
 };
 
-nlohmann::json to_json(const MergeSpec& spec);        // "kind": "merge"
-nlohmann::json to_json(const EvaluationSpec& spec);   // "kind": "evaluation"
+nlohmann::json to_json(const MergeSpec& spec);       // "kind": "merge"
+nlohmann::json to_json(const EvaluationSpec& spec);  // "kind": "evaluation"
 nlohmann::json to_json(const MergeResult& result);
 nlohmann::json to_json(const EvaluationResult& result);
 // kCorrupt when a field is missing or of another type.

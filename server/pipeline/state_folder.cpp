@@ -56,7 +56,7 @@ Result<std::string> folder_fingerprint(const std::filesystem::path& folder) {
   std::map<std::string, std::string> files;
   for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
-    struct stat status {};
+    struct stat status{};
     if (::stat(entry->path().c_str(), &status) != 0) {
       return fail(from_errno(errno, entry->path().string()));
     }

@@ -9,8 +9,8 @@
 #include "merger/base/guarded.hpp"
 #include "server/service/records.hpp"
 
-// The suites of the configured folders. Reading one means reading all its items, so what was read is
-// kept until a file of the folders changes. Thread-safe.
+// The suites of the configured folders. Reading one means reading all its items, so what was read
+// is kept until a file of the folders changes. Thread-safe.
 namespace crucible::server::pipeline {
 
 struct SuiteEntry {
@@ -20,7 +20,8 @@ struct SuiteEntry {
 
 class SuiteCatalog {
  public:
-  explicit SuiteCatalog(std::vector<std::filesystem::path> folders) : folders_(std::move(folders)) {}
+  explicit SuiteCatalog(std::vector<std::filesystem::path> folders)
+      : folders_(std::move(folders)) {}
 
   std::vector<SuiteEntry> list();  // by name
   // kNotFound names near misses; kInvalidArgument when the suite cannot be used.

@@ -77,7 +77,8 @@ std::string evaluation_key(const std::string& model_digest, const std::string& s
   return hash.finish().hex();
 }
 
-std::vector<SuiteToRun> suites_to_run(SuiteCatalog& catalog, const std::vector<std::string>& names) {
+std::vector<SuiteToRun> suites_to_run(SuiteCatalog& catalog,
+                                      const std::vector<std::string>& names) {
   std::vector<SuiteToRun> suites;
   for (const std::string& name : names) {
     auto entry = catalog.find(name);
@@ -123,9 +124,9 @@ Result<bool> settle_merge(store::Database& database, const store::StoredJob& job
   move.model_id = model->model.id;
   move.message = fmt::format("this merge was done before: model {} \"{}\"", model->model.id,
                              model->model.name);
-  auto children = enqueue_evaluations(
-      database, model->model, suites,
-      {job.job.id, job.job.sweep_id, job.job.max_attempts}, move.at);
+  auto children =
+      enqueue_evaluations(database, model->model, suites,
+                          {job.job.id, job.job.sweep_id, job.job.max_attempts}, move.at);
   if (!children) return fail(std::move(children).error());
   return true;
 }

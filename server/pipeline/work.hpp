@@ -9,8 +9,8 @@
 #include "server/store/models.hpp"
 
 // Jobs by the work they stand for. Work has a key made of everything its result depends on; what is
-// done under a key is not done again: a job for it succeeds as soon as it is put in. These functions
-// run inside the caller's transaction.
+// done under a key is not done again: a job for it succeeds as soon as it is put in. These
+// functions run inside the caller's transaction.
 namespace crucible::server::pipeline {
 
 // Version of this program's arithmetic: part of every key.
@@ -40,7 +40,8 @@ Result<std::vector<JobId>> enqueue_evaluations(store::Database& database, const 
 Result<JobId> enqueue_merge(store::Database& database, const store::NewJob& job,
                             const std::vector<SuiteToRun>& suites, TimeMs at);
 
-// If the job's work is done already: fills in what its move to succeeded must say, and returns true.
+// If the job's work is done already: fills in what its move to succeeded must say, and returns
+// true.
 Result<bool> settle_merge(store::Database& database, const store::StoredJob& job,
                           const std::vector<SuiteToRun>& suites, store::JobMove& move);
 Result<bool> settle_evaluation(store::Database& database, const store::StoredJob& job,

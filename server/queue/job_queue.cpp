@@ -53,7 +53,8 @@ Result<std::optional<Lease>> JobQueue::claim(JobKind kind) {
     job.started_at = move.at;
     job.progress = {};
     Lease lease{std::move(**found), JobState::kLeased};
-    auto opened = store::open_attempt(database, lease.id(), lease.attempt(), move.at, lease.log_path());
+    auto opened =
+        store::open_attempt(database, lease.id(), lease.attempt(), move.at, lease.log_path());
     if (!opened) return crucible::fail(std::move(opened).error());
     return lease;
   });
@@ -191,9 +192,9 @@ Result<Job> JobQueue::request_cancel(JobId id) {
     if (!current) return crucible::fail(std::move(current).error());
     const Job& job = current->job;
     if (is_final(job.state) || job.state == JobState::kPublishing) {
-      return crucible::fail(ErrorCode::kConflict,
-                            fmt::format("job {} is {} and cannot be cancelled", id,
-                                        to_string(job.state)));
+      return crucible::fail(
+          ErrorCode::kConflict,
+          fmt::format("job {} is {} and cannot be cancelled", id, to_string(job.state)));
     }
     auto done = cancel_waiting(database, job, clock_.now());
     if (!done) return crucible::fail(std::move(done).error());
@@ -228,7 +229,8 @@ Result<Job> JobQueue::retry(JobId id) {
 
 Status JobQueue::promote_due() {
   const TimeMs now = clock_.now();
-  auto due = store_.read([&](store::Database& database) { return store::due_retries(database, now); });
+  auto due =
+      store_.read([&](store::Database& database) { return store::due_retries(database, now); });
   if (!due) return crucible::fail(std::move(due).error());
   if (due->empty()) return {};
   return store_.write([&](store::Database& database) -> Status {

@@ -24,8 +24,8 @@ struct Lease {
   std::string log_path() const;  // below the state directory: "logs/12.1.log"
 };
 
-// What a job's success does to the store, inside the transaction that records the success. It may set
-// the move's message and model.
+// What a job's success does to the store, inside the transaction that records the success. It may
+// set the move's message and model.
 using Effects = std::function<Status(store::Database&, store::JobMove&)>;
 
 // Hears of every attempt that ended. Called on the caller's thread after the commit.
@@ -49,15 +49,16 @@ class JobQueue {
   // running → publishing; keeps the worker's result for a daemon that restarts. kCancelled when a
   // cancel came first.
   Status publish(Lease& lease, const std::string& result);
-  Status succeed(Lease& lease, const Effects& effects);  // publishing (or leased: known result) → succeeded
+  Status succeed(Lease& lease,
+                 const Effects& effects);  // publishing (or leased: known result) → succeeded
 
   // Decides between retry_wait, failed and dead; the new state is returned.
   Result<JobState> fail(const Lease& lease, const Error& error, bool killed_by_signal);
   Status requeue(const Lease& lease, const std::string& reason);  // costs no attempt
   Status cancel(const Lease& lease);                              // the worker is gone
 
-  // Waiting jobs are cancelled at once; of running ones the wish is recorded. kConflict when final or
-  // publishing.
+  // Waiting jobs are cancelled at once; of running ones the wish is recorded. kConflict when final
+  // or publishing.
   Result<Job> request_cancel(JobId id);
   Result<Job> retry(JobId id);  // failed, dead, cancelled → queued; kConflict else
 
@@ -68,7 +69,8 @@ class JobQueue {
   Result<std::vector<Lease>> in_flight();
 
  private:
-  Status apply(store::Database& database, const store::JobMove& move, store::AttemptOutcome outcome);
+  Status apply(store::Database& database, const store::JobMove& move,
+               store::AttemptOutcome outcome);
   store::JobMove move_of(const Lease& lease, JobState to, std::string message) const;
   void observe(const Lease& lease, JobState state);
 

@@ -6,12 +6,12 @@
 namespace crucible::server::queue {
 
 struct RetryPolicy {
-  std::int64_t max_attempts = 5;       // failures after which a job is dead
-  std::int64_t most_signals = 2;       // workers killed by a signal after which it is (poison)
-  TimeMs first_delay = 2'000;          // upper bound of the first wait
-  double growth = 4.0;                 // of that bound, from failure to failure
-  TimeMs longest_delay = 3'600'000;    // the bound's cap
-  TimeMs no_space_delay = 30'000;      // bound while the disk is full; such failures do not count
+  std::int64_t max_attempts = 5;     // failures after which a job is dead
+  std::int64_t most_signals = 2;     // workers killed by a signal after which it is (poison)
+  TimeMs first_delay = 2'000;        // upper bound of the first wait
+  double growth = 4.0;               // of that bound, from failure to failure
+  TimeMs longest_delay = 3'600'000;  // the bound's cap
+  TimeMs no_space_delay = 30'000;    // bound while the disk is full; such failures do not count
 
   // Exponential back-off with full jitter: uniform in [0, min(cap, first * growth^(failures - 1))].
   // `chance` in [0, 1); `failures` counts this one.

@@ -52,8 +52,8 @@ Result<Page<Job>> DaemonService::jobs(const JobFilter& filter) {
   auto before = job_before(filter.cursor);
   if (!before) return fail(std::move(before).error());
   auto found = parts_.store.read([&](store::Database& database) {
-    return store::list_jobs(database, {filter.state, filter.kind, filter.sweep_id, *before,
-                                       filter.limit + 1});
+    return store::list_jobs(
+        database, {filter.state, filter.kind, filter.sweep_id, *before, filter.limit + 1});
   });
   if (!found) return fail(std::move(found).error());
   Page<Job> page{std::move(*found), ""};
@@ -95,8 +95,8 @@ Result<Job> DaemonService::retry_job(JobId id) {
 }
 
 Result<std::string> DaemonService::job_log(JobId id) {
-  auto attempts = parts_.store.read(
-      [&](store::Database& database) -> Result<std::vector<store::Attempt>> {
+  auto attempts =
+      parts_.store.read([&](store::Database& database) -> Result<std::vector<store::Attempt>> {
         auto stored = store::get_job(database, id);
         if (!stored) return fail(std::move(stored).error());
         return store::attempts_of(database, id);
@@ -116,14 +116,13 @@ Result<std::vector<JobEvent>> DaemonService::events(JobId job, std::int64_t afte
   if (limit < 1 || limit > kMostEvents) {
     return bad("limit", fmt::format("must be 1 to {}", kMostEvents));
   }
-  return parts_.store.read(
-      [&](store::Database& database) -> Result<std::vector<JobEvent>> {
-        if (job != 0) {
-          auto stored = store::get_job(database, job);
-          if (!stored) return fail(std::move(stored).error());
-        }
-        return store::list_events(database, job, after, limit);
-      });
+  return parts_.store.read([&](store::Database& database) -> Result<std::vector<JobEvent>> {
+    if (job != 0) {
+      auto stored = store::get_job(database, job);
+      if (!stored) return fail(std::move(stored).error());
+    }
+    return store::list_events(database, job, after, limit);
+  });
 }
 
 Result<std::int64_t> DaemonService::last_event_id() {

@@ -10,8 +10,8 @@
 #include "merger/base/error.hpp"
 #include "merger/base/progress.hpp"
 
-// The daemon's domain records: plain values that cross its inner borders (store, queue, service, api).
-// Times are milliseconds since the Unix epoch, UTC. Ids are positive and never reused.
+// The daemon's domain records: plain values that cross its inner borders (store, queue, service,
+// api). Times are milliseconds since the Unix epoch, UTC. Ids are positive and never reused.
 namespace crucible::server {
 
 using TimeMs = std::int64_t;
@@ -23,7 +23,17 @@ using SweepId = std::int64_t;
 enum class JobKind { kMerge, kEvaluation };
 // queued → leased → running → publishing → succeeded; retry_wait (again later), failed (the input's
 // fault), dead (attempts spent or poison), cancelled.
-enum class JobState { kQueued, kLeased, kRunning, kPublishing, kSucceeded, kRetryWait, kFailed, kDead, kCancelled };
+enum class JobState {
+  kQueued,
+  kLeased,
+  kRunning,
+  kPublishing,
+  kSucceeded,
+  kRetryWait,
+  kFailed,
+  kDead,
+  kCancelled
+};
 
 std::string_view to_string(JobKind kind);    // "merge", "evaluation"
 std::string_view to_string(JobState state);  // "retry_wait"
@@ -35,24 +45,24 @@ struct Job {
   JobId id = 0;
   JobKind kind = JobKind::kMerge;
   JobState state = JobState::kQueued;
-  std::string name;               // "slerp-0.5"; of an evaluation the model's name
-  std::int64_t attempt = 0;       // number of the latest attempt; the fencing token
+  std::string name;          // "slerp-0.5"; of an evaluation the model's name
+  std::int64_t attempt = 0;  // number of the latest attempt; the fencing token
   std::int64_t max_attempts = 5;
   TimeMs created_at = 0;
   TimeMs updated_at = 0;
-  std::optional<TimeMs> started_at;   // of the latest attempt
+  std::optional<TimeMs> started_at;  // of the latest attempt
   std::optional<TimeMs> finished_at;
-  std::optional<TimeMs> not_before;   // retry_wait until then
+  std::optional<TimeMs> not_before;  // retry_wait until then
   bool cancel_requested = false;
   Progress progress;
-  std::optional<Error> error;         // of the latest failed attempt
-  std::string merge_method;           // merge jobs
-  std::string recipe;                 // merge jobs: as submitted
+  std::optional<Error> error;  // of the latest failed attempt
+  std::string merge_method;    // merge jobs
+  std::string recipe;          // merge jobs: as submitted
   std::string recipe_digest;
   std::uint64_t seed = 0;
-  std::vector<std::string> suites;    // to run (evaluation), or to run after the merge
-  std::optional<ModelId> model_id;    // merge: its result; evaluation: what is scored
-  std::optional<JobId> parent_id;     // the merge that asked for this evaluation
+  std::vector<std::string> suites;  // to run (evaluation), or to run after the merge
+  std::optional<ModelId> model_id;  // merge: its result; evaluation: what is scored
+  std::optional<JobId> parent_id;   // the merge that asked for this evaluation
   std::vector<JobId> children;
   std::optional<SweepId> sweep_id;
 };
@@ -145,10 +155,10 @@ struct LeaderboardRow {
   bool is_parent = false;  // some other row was merged from it
   std::optional<SweepId> sweep_id;
   std::map<std::string, Score> scores;  // by suite
-  std::optional<Score> mean;            // unweighted over the board's suites; none unless all are scored
+  std::optional<Score> mean;  // unweighted over the board's suites; none unless all are scored
 };
 struct LeaderboardQuery {
-  std::string sort = "mean";        // "mean", "name", "created", or a suite's name
+  std::string sort = "mean";  // "mean", "name", "created", or a suite's name
   bool descending = true;
   std::string merge_method;         // filter; "none" = registered models; "" = all
   std::vector<std::string> suites;  // columns; empty = every suite with a score
@@ -174,8 +184,8 @@ struct Sweep {
   std::string recipe;     // template as submitted
   std::vector<std::string> suites;
   TimeMs created_at = 0;
-  std::vector<Trial> trials;                  // by value
-  std::optional<std::size_t> best_trial;      // highest mean so far
+  std::vector<Trial> trials;              // by value
+  std::optional<std::size_t> best_trial;  // highest mean so far
 };
 
 }  // namespace crucible::server

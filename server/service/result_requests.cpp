@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::uint64_t kLargestSamples = 256ULL << 20;
 
-std::map<std::string, std::string> current_digests(const std::vector<pipeline::SuiteEntry>& suites) {
+std::map<std::string, std::string> current_digests(
+    const std::vector<pipeline::SuiteEntry>& suites) {
   std::map<std::string, std::string> digests;
   for (const auto& suite : suites) {
     if (suite.info.error.empty()) digests[suite.info.name] = suite.info.digest;
@@ -63,16 +64,15 @@ Result<Model> DaemonService::model(const std::string& id_or_name) {
 
 Result<std::vector<Evaluation>> DaemonService::evaluations(const std::string& model,
                                                            const std::string& suite) {
-  return parts_.store.read(
-      [&](store::Database& database) -> Result<std::vector<Evaluation>> {
-        std::string digest;
-        if (!model.empty()) {
-          auto stored = store::get_model(database, std::string_view(model));
-          if (!stored) return fail(std::move(stored).error());
-          digest = stored->model.digest;
-        }
-        return store::list_evaluations(database, digest, suite);
-      });
+  return parts_.store.read([&](store::Database& database) -> Result<std::vector<Evaluation>> {
+    std::string digest;
+    if (!model.empty()) {
+      auto stored = store::get_model(database, std::string_view(model));
+      if (!stored) return fail(std::move(stored).error());
+      digest = stored->model.digest;
+    }
+    return store::list_evaluations(database, digest, suite);
+  });
 }
 
 Result<Evaluation> DaemonService::evaluation(EvaluationId id) {
@@ -167,9 +167,8 @@ Status DaemonService::ready() {
   if (!parts_.workers.accepting()) {
     return fail(ErrorCode::kUnavailable, "the workers are stopped");
   }
-  return parts_.store.read([](store::Database& database) {
-    return database.execute("SELECT 1 FROM jobs LIMIT 1");
-  });
+  return parts_.store.read(
+      [](store::Database& database) { return database.execute("SELECT 1 FROM jobs LIMIT 1"); });
 }
 
 std::string DaemonService::metrics_text() {

@@ -17,7 +17,8 @@ struct SubmitMerge {
   std::vector<std::string> suites;
   std::string name;  // "" = made from method and digest
   std::uint64_t seed = 0;
-  std::string idempotency_key;  // "" = none; the same key with the same request returns the first job
+  std::string
+      idempotency_key;  // "" = none; the same key with the same request returns the first job
 };
 struct RegisterModel {
   std::string path;  // below an allowed root
@@ -29,8 +30,9 @@ struct SubmitEvaluation {
   std::string idempotency_key;
 };
 struct SubmitSweep {
-  std::string recipe;     // template
-  std::string parameter;  // "parameters.t", "models[1].parameters.weight", or NAME of a ${NAME} in it
+  std::string recipe;  // template
+  std::string
+      parameter;  // "parameters.t", "models[1].parameters.weight", or NAME of a ${NAME} in it
   std::vector<double> values;
   std::vector<std::string> suites;
   std::string name;
@@ -60,7 +62,8 @@ class Service {
   virtual Result<plan::Preflight> preflight(const SubmitMerge& request) = 0;
   // Durable when it returns: the job survives any crash.
   virtual Result<Job> submit_merge(const SubmitMerge& request) = 0;
-  virtual Result<std::vector<Job>> submit_evaluation(const SubmitEvaluation& request) = 0;  // one a suite
+  virtual Result<std::vector<Job>> submit_evaluation(
+      const SubmitEvaluation& request) = 0;  // one a suite
   virtual Result<Sweep> submit_sweep(const SubmitSweep& request) = 0;
 
   virtual Result<Page<Job>> jobs(const JobFilter& filter) = 0;  // newest first
@@ -69,16 +72,19 @@ class Service {
   virtual Result<Job> retry_job(JobId id) = 0;   // failed, dead or cancelled → queued
   virtual Result<std::string> job_log(JobId id) = 0;
   // Events with id > `after`, oldest first, at most `limit`; job 0 = of all jobs. Returns at once.
-  virtual Result<std::vector<JobEvent>> events(JobId job, std::int64_t after, std::size_t limit) = 0;
+  virtual Result<std::vector<JobEvent>> events(JobId job, std::int64_t after,
+                                               std::size_t limit) = 0;
   virtual Result<std::int64_t> last_event_id() = 0;
-  // Rises whenever a new event exists; cheap, in memory: streams poll it (or wait on it) instead of the store.
+  // Rises whenever a new event exists; cheap, in memory: streams poll it (or wait on it) instead of
+  // the store.
   virtual std::uint64_t event_sequence() const = 0;
 
   virtual Result<Model> register_model(const RegisterModel& request) = 0;
   virtual Result<std::vector<Model>> models() = 0;
   virtual Result<Model> model(const std::string& id_or_name) = 0;
 
-  virtual Result<std::vector<Evaluation>> evaluations(const std::string& model, const std::string& suite) = 0;
+  virtual Result<std::vector<Evaluation>> evaluations(const std::string& model,
+                                                      const std::string& suite) = 0;
   virtual Result<Evaluation> evaluation(EvaluationId id) = 0;
   virtual Result<std::string> evaluation_samples(EvaluationId id) = 0;  // JSON lines
 
@@ -88,7 +94,7 @@ class Service {
   virtual Result<Sweep> sweep(SweepId id) = 0;
   virtual Result<Sweep> cancel_sweep(SweepId id) = 0;
 
-  virtual Status ready() = 0;             // store answers, workers accept: /readyz
+  virtual Status ready() = 0;              // store answers, workers accept: /readyz
   virtual std::string metrics_text() = 0;  // Prometheus exposition
 };
 

@@ -105,8 +105,8 @@ Result<plan::Preflight> DaemonService::preflight(const SubmitMerge& request) {
   return std::move(checked->preflight);
 }
 
-Result<store::NewJob> DaemonService::merge_job(const recipe::Recipe& recipe, const std::string& text,
-                                               std::uint64_t seed) {
+Result<store::NewJob> DaemonService::merge_job(const recipe::Recipe& recipe,
+                                               const std::string& text, std::uint64_t seed) {
   auto inputs = parts_.models.resolve(recipe);
   if (!inputs) return fail(std::move(inputs).error());
   store::NewJob job;
@@ -125,9 +125,8 @@ Result<store::NewJob> DaemonService::merge_job(const recipe::Recipe& recipe, con
 Result<std::optional<std::vector<std::int64_t>>> DaemonService::recall(const std::string& key,
                                                                        const std::string& digest) {
   if (auto status = check_key(key); !status) return fail(std::move(status).error());
-  return parts_.store.read([&](store::Database& database) {
-    return store::recall_idempotency(database, key, digest);
-  });
+  return parts_.store.read(
+      [&](store::Database& database) { return store::recall_idempotency(database, key, digest); });
 }
 
 Result<std::vector<Job>> DaemonService::get_jobs(const std::vector<std::int64_t>& ids) {
@@ -160,8 +159,8 @@ Result<Job> DaemonService::submit_merge(const SubmitMerge& request) {
     if (*raced) return (*raced)->front();
     auto queued = pipeline::enqueue_merge(database, *added, suites, parts_.clock.now());
     if (!queued) return queued;
-    auto kept = store::keep_idempotency(database, {request.idempotency_key, digest, "job", {*queued}},
-                                        parts_.clock.now());
+    auto kept = store::keep_idempotency(
+        database, {request.idempotency_key, digest, "job", {*queued}}, parts_.clock.now());
     if (!kept) return fail(std::move(kept).error());
     return queued;
   });
@@ -189,12 +188,13 @@ Result<std::vector<Job>> DaemonService::submit_evaluation(const SubmitEvaluation
     auto raced = store::recall_idempotency(database, request.idempotency_key, digest);
     if (!raced) return fail(std::move(raced).error());
     if (*raced) return std::move(**raced);
-    auto queued = pipeline::enqueue_evaluations(
-        database, *scored, to_run(*suites), {std::nullopt, std::nullopt, parts_.max_attempts},
-        parts_.clock.now());
+    auto queued = pipeline::enqueue_evaluations(database, *scored, to_run(*suites),
+                                                {std::nullopt, std::nullopt, parts_.max_attempts},
+                                                parts_.clock.now());
     if (!queued) return queued;
     auto kept = store::keep_idempotency(
-        database, {request.idempotency_key, digest, "evaluation_jobs", *queued}, parts_.clock.now());
+        database, {request.idempotency_key, digest, "evaluation_jobs", *queued},
+        parts_.clock.now());
     if (!kept) return fail(std::move(kept).error());
     return queued;
   });
@@ -212,9 +212,8 @@ Result<Sweep> DaemonService::submit_sweep(const SubmitSweep& request) {
     return fail(std::move(status).error());
   }
   auto suites = parts_.suites.find_all(request.suites);
-  const std::string name = request.name.empty()
-                               ? fmt::format("sweep-{}", digest.substr(0, kNameDigits))
-                               : request.name;
+  const std::string name =
+      request.name.empty() ? fmt::format("sweep-{}", digest.substr(0, kNameDigits)) : request.name;
   auto trials = sweep::plan_trials(request.recipe, request.parameter, request.values, name);
   if (!trials) return fail(joined(std::move(trials).error(), status_of(suites)));
   if (!suites) return fail(std::move(suites).error());
@@ -244,8 +243,8 @@ Result<Sweep> DaemonService::submit_sweep(const SubmitSweep& request) {
       auto trial = store::insert_trial(database, *made, i, (*trials)[i].value, *queued);
       if (!trial) return fail(std::move(trial).error());
     }
-    auto kept = store::keep_idempotency(database,
-                                        {request.idempotency_key, digest, "sweep", {*made}}, now);
+    auto kept =
+        store::keep_idempotency(database, {request.idempotency_key, digest, "sweep", {*made}}, now);
     if (!kept) return fail(std::move(kept).error());
     return made;
   });

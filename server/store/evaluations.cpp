@@ -78,7 +78,8 @@ Result<EvaluationId> keep_evaluation(Database& database, const NewEvaluation& ad
   if (!equal) return fail(std::move(equal).error());
   if (*equal) return **equal;
   auto status = database.execute(
-      "INSERT INTO evaluations (work_key, model_id, model_digest, suite, suite_digest, engine, dtype, "
+      "INSERT INTO evaluations (work_key, model_id, model_digest, suite, suite_digest, engine, "
+      "dtype, "
       "score, standard_error, items, seconds, created_at, job_id, samples_path) "
       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       {added.work_key, evaluation.model.id, added.model_digest, evaluation.suite,
@@ -144,7 +145,7 @@ Result<std::vector<BoardScore>> board_scores(Database& database) {
       "SELECT id, model_digest, suite, suite_digest, score, standard_error, items FROM evaluations "
       "ORDER BY id",
       {}, [](const Row& row) {
-        return BoardScore{row.integer(0), row.text(1), row.text(2),         row.text(3),
+        return BoardScore{row.integer(0), row.text(1),          row.text(2),   row.text(3),
                           row.real(4),    row.optional_real(5), row.integer(6)};
       });
 }

@@ -31,7 +31,8 @@ struct BoardScore {
 // The id of the row that now holds this score: an equal one (same model, suite, engine and dtype by
 // their digests) is kept and returned instead of a second.
 Result<EvaluationId> keep_evaluation(Database& database, const NewEvaluation& evaluation);
-Result<std::optional<EvaluationId>> evaluation_by_work(Database& database, std::string_view work_key);
+Result<std::optional<EvaluationId>> evaluation_by_work(Database& database,
+                                                       std::string_view work_key);
 // With its tasks; kNotFound.
 Result<Evaluation> get_evaluation(Database& database, EvaluationId id);
 Result<std::string> samples_path(Database& database, EvaluationId id);

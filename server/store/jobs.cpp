@@ -10,7 +10,8 @@ namespace crucible::server::store {
 namespace {
 
 constexpr std::string_view kColumns =
-    "id, kind, state, name, attempt, max_attempts, created_at, updated_at, started_at, finished_at, "
+    "id, kind, state, name, attempt, max_attempts, created_at, updated_at, started_at, "
+    "finished_at, "
     "not_before, cancel_requested, progress_stage, progress_done, progress_total, progress_unit, "
     "error_code, error_message, error_faults, merge_method, recipe, recipe_digest, seed, suites, "
     "model_id, parent_id, sweep_id, work_key, failures, signals";
@@ -142,9 +143,9 @@ Result<JobId> insert_job(Database& database, const NewJob& job, TimeMs at) {
 }
 
 Result<std::optional<StoredJob>> find_job(Database& database, JobId id) {
-  return with_children(database,
-                       database.query_one(fmt::format("SELECT {} FROM jobs WHERE id = ?", kColumns),
-                                          {id}, job_from));
+  return with_children(
+      database, database.query_one(fmt::format("SELECT {} FROM jobs WHERE id = ?", kColumns), {id},
+                                   job_from));
 }
 
 Result<StoredJob> get_job(Database& database, JobId id) {
@@ -190,12 +191,11 @@ Result<std::vector<JobId>> jobs_in(Database& database, JobState state) {
 }
 
 Result<std::vector<JobCount>> count_jobs(Database& database) {
-  return database.query("SELECT kind, state, count(*) FROM jobs GROUP BY state, kind", {},
-                        [](const Row& row) {
-                          return JobCount{job_kind_from(row.text(0)).value_or(JobKind::kMerge),
-                                          job_state_from(row.text(1)).value_or(JobState::kDead),
-                                          row.integer(2)};
-                        });
+  return database.query(
+      "SELECT kind, state, count(*) FROM jobs GROUP BY state, kind", {}, [](const Row& row) {
+        return JobCount{job_kind_from(row.text(0)).value_or(JobKind::kMerge),
+                        job_state_from(row.text(1)).value_or(JobState::kDead), row.integer(2)};
+      });
 }
 
 Result<std::optional<StoredJob>> next_claimable(Database& database, JobKind kind) {
@@ -210,15 +210,16 @@ Result<std::optional<StoredJob>> next_claimable(Database& database, JobKind kind
 }
 
 Result<std::vector<JobId>> due_retries(Database& database, TimeMs now) {
-  return database.query(
-      "SELECT id FROM jobs WHERE state = 'retry_wait' AND not_before <= ? ORDER BY not_before",
-      {now}, [](const Row& row) { return row.integer(0); });
+  return database.query("SELECT id FROM jobs WHERE not_before <= ? ORDER BY not_before", {now},
+                        [](const Row& row) { return row.integer(0); });
 }
 
 Result<std::optional<TimeMs>> earliest_retry(Database& database) {
-  return database.query_one(
-      "SELECT not_before FROM jobs WHERE state = 'retry_wait' ORDER BY not_before LIMIT 1", {},
-      [](const Row& row) { return row.integer(0); });
+  auto earliest =
+      database.query_one("SELECT min(not_before) FROM jobs WHERE not_before IS NOT NULL", {},
+                         [](const Row& row) { return row.optional_integer(0); });
+  if (!earliest) return fail(std::move(earliest).error());
+  return earliest->value_or(std::nullopt);
 }
 
 Result<bool> move_job(Database& database, const JobMove& move) {
@@ -241,13 +242,15 @@ Result<bool> move_job(Database& database, const JobMove& move) {
       "model_id = coalesce(?, model_id) WHERE id = ? AND state = ? AND attempt = ?",
       {to_string(move.to), move.at, move.new_attempt, started, finished, move.not_before,
        move.new_attempt, move.new_attempt, move.new_attempt, move.new_attempt,
-       failed ? Text(to_string(move.error->code)) : Text(), failed ? Text(move.error->message) : Text(),
+       failed ? Text(to_string(move.error->code)) : Text(),
+       failed ? Text(move.error->message) : Text(),
        failed ? Text(faults_text(move.error->faults)) : Text(), move.counts_as_failure,
        move.killed_by_signal, move.model_id, move.id, to_string(move.from), move.attempt});
   return changed_with_event(database, std::move(status), move.id, "state", move.message, move.at);
 }
 
-Result<bool> reset_job(Database& database, JobId id, JobState from, std::int64_t attempt, TimeMs at) {
+Result<bool> reset_job(Database& database, JobId id, JobState from, std::int64_t attempt,
+                       TimeMs at) {
   if (!is_final(from) || !is_legal(from, JobState::kQueued)) {
     return fail(ErrorCode::kInternal, fmt::format("a {} job cannot start over", to_string(from)));
   }

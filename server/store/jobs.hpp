@@ -7,8 +7,8 @@
 #include "server/service/records.hpp"
 #include "server/store/sqlite.hpp"
 
-// Rows of jobs, job_inputs and job_events. A state changes through move_job and reset_job only; both
-// write the event in the same breath, so the log and the state cannot disagree.
+// Rows of jobs, job_inputs and job_events. A state changes through move_job and reset_job only;
+// both write the event in the same breath, so the log and the state cannot disagree.
 namespace crucible::server::store {
 
 // What a recipe's model reference meant when the job was submitted.
@@ -41,8 +41,8 @@ struct StoredJob {
   std::int64_t signals = 0;   // workers killed by a signal that was not ours
 };
 
-// One move of the state machine. It happens only if the job is still in `from` and its latest attempt
-// is still `attempt`: the attempt number is the fencing token.
+// One move of the state machine. It happens only if the job is still in `from` and its latest
+// attempt is still `attempt`: the attempt number is the fencing token.
 struct JobMove {
   JobId id = 0;
   JobState from = JobState::kQueued;
@@ -75,7 +75,8 @@ struct JobCount {
 Result<JobId> insert_job(Database& database, const NewJob& job, TimeMs at);
 Result<std::optional<StoredJob>> find_job(Database& database, JobId id);
 Result<StoredJob> get_job(Database& database, JobId id);  // kNotFound
-Result<std::vector<Job>> list_jobs(Database& database, const JobSelection& selection);  // newest first
+Result<std::vector<Job>> list_jobs(Database& database,
+                                   const JobSelection& selection);  // newest first
 Result<std::vector<JobInput>> job_inputs(Database& database, JobId id);
 Result<std::vector<JobId>> jobs_in(Database& database, JobState state);
 Result<std::vector<JobCount>> count_jobs(Database& database);
@@ -88,12 +89,13 @@ Result<std::optional<TimeMs>> earliest_retry(Database& database);
 // False when the guard did not hold; then nothing changed. An illegal move is kInternal.
 Result<bool> move_job(Database& database, const JobMove& move);
 // A final job (not a succeeded one) starts over: queued, failures forgotten, attempt number kept.
-Result<bool> reset_job(Database& database, JobId id, JobState from, std::int64_t attempt, TimeMs at);
+Result<bool> reset_job(Database& database, JobId id, JobState from, std::int64_t attempt,
+                       TimeMs at);
 // False when the job is not leased or running.
 Result<bool> mark_cancel(Database& database, JobId id, TimeMs at);
 // Guarded like move_job; writes a "progress" event.
-Result<bool> note_progress(Database& database, JobId id, std::int64_t attempt, const Progress& progress,
-                           TimeMs at);
+Result<bool> note_progress(Database& database, JobId id, std::int64_t attempt,
+                           const Progress& progress, TimeMs at);
 
 // Events with id > after, oldest first; job 0 = of all jobs.
 Result<std::vector<JobEvent>> list_events(Database& database, JobId job, std::int64_t after,

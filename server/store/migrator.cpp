@@ -60,9 +60,9 @@ Status apply(Database& database, const Migration& migration, std::size_t version
   auto transaction = Transaction::begin(database);
   if (!transaction) return fail(std::move(transaction).error());
   if (auto status = database.execute_script(migration.sql); !status) return status;
-  if (auto status = database.execute(
-          "INSERT INTO schema_steps (version, name, digest) VALUES (?, ?, ?)",
-          {version, migration.name, sha256(migration.sql).hex()});
+  if (auto status =
+          database.execute("INSERT INTO schema_steps (version, name, digest) VALUES (?, ?, ?)",
+                           {version, migration.name, sha256(migration.sql).hex()});
       !status) {
     return status;
   }

@@ -72,7 +72,8 @@ Result<std::optional<StoredModel>> find_where(Database& database, std::string_vi
 Result<ModelId> insert_model(Database& database, const NewModel& added) {
   const Model& model = added.model;
   auto status = database.execute(
-      "INSERT INTO models (name, origin, digest, path, fingerprint, architecture, dtype, parameters, "
+      "INSERT INTO models (name, origin, digest, path, fingerprint, architecture, dtype, "
+      "parameters, "
       "weight_bytes, created_at, merge_method, recipe, job_id, sweep_id) "
       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       {model.name, model.origin, model.digest, model.path, added.fingerprint, model.architecture,
@@ -118,15 +119,16 @@ Result<StoredModel> get_model(Database& database, std::string_view id_or_name) {
       std::from_chars(id_or_name.data(), id_or_name.data() + id_or_name.size(), id);
   if (error == std::errc{} && end == id_or_name.data() + id_or_name.size()) {
     auto found = find_model(database, id);
-    if (!found || *found) return found ? Result<StoredModel>(std::move(**found)) : fail(found.error());
+    if (!found || *found)
+      return found ? Result<StoredModel>(std::move(**found)) : fail(found.error());
   }
   auto found = find_model_by_name(database, id_or_name);
   if (!found) return fail(std::move(found).error());
   if (*found) return std::move(**found);
   auto names = model_names(database);
   if (!names) return fail(std::move(names).error());
-  return fail(ErrorCode::kNotFound,
-              fmt::format("there is no model \"{}\"{}", id_or_name, did_you_mean(id_or_name, *names)));
+  return fail(ErrorCode::kNotFound, fmt::format("there is no model \"{}\"{}", id_or_name,
+                                                did_you_mean(id_or_name, *names)));
 }
 
 Result<std::vector<Model>> list_models(Database& database) {
@@ -137,9 +139,9 @@ Result<std::vector<Model>> list_models(Database& database) {
     ModelId child;
     ModelId parent;
   };
-  auto links = database.query(
-      "SELECT model_id, parent_id FROM model_parents ORDER BY model_id, position", {},
-      [](const Row& row) { return Link{row.integer(0), row.integer(1)}; });
+  auto links =
+      database.query("SELECT model_id, parent_id FROM model_parents ORDER BY model_id, position",
+                     {}, [](const Row& row) { return Link{row.integer(0), row.integer(1)}; });
   if (!links) return fail(std::move(links).error());
   std::vector<Model> models;
   std::map<ModelId, std::size_t> place;

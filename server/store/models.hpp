@@ -27,7 +27,8 @@ Result<std::optional<StoredModel>> find_model(Database& database, ModelId id);
 Result<std::optional<StoredModel>> find_model_by_name(Database& database, std::string_view name);
 Result<std::optional<StoredModel>> find_model_by_path(Database& database, std::string_view path);
 // The oldest model with this content.
-Result<std::optional<StoredModel>> find_model_by_digest(Database& database, std::string_view digest);
+Result<std::optional<StoredModel>> find_model_by_digest(Database& database,
+                                                        std::string_view digest);
 // By id when the text is a number of an existing model, else by name; kNotFound names near misses.
 Result<StoredModel> get_model(Database& database, std::string_view id_or_name);
 Result<StoredModel> get_model(Database& database, ModelId id);

@@ -115,7 +115,8 @@ Status Database::configure(OpenMode mode) {
     return status;
   }
   if (mode == OpenMode::kReader) return execute_script("PRAGMA query_only=ON;");
-  auto journal = query_one("PRAGMA journal_mode=WAL", {}, [](const Row& row) { return row.text(0); });
+  auto journal =
+      query_one("PRAGMA journal_mode=WAL", {}, [](const Row& row) { return row.text(0); });
   if (!journal) return fail(std::move(journal).error());
   if (*journal != "wal") {
     return fail(ErrorCode::kUnsupported,
@@ -128,7 +129,8 @@ Status Database::configure(OpenMode mode) {
 tl::unexpected<Error> Database::failure(std::string_view what) {
   const int result = sqlite3_extended_errcode(handle_.get());
   if ((result & 0xff) == SQLITE_IOERR) write_failed_ = true;
-  return fail(code_of(result), fmt::format("database: {}: {}", what, sqlite3_errmsg(handle_.get())));
+  return fail(code_of(result),
+              fmt::format("database: {}: {}", what, sqlite3_errmsg(handle_.get())));
 }
 
 Result<sqlite3_stmt*> Database::prepare(std::string_view sql) {

@@ -18,9 +18,9 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-// A thin owner of SQLite connections and statements. sqlite3.h stays in the source file. Every failure
-// is a Result: SQLITE_FULL is kNoSpace, a broken constraint kConflict, a damaged file kCorrupt, a lock
-// that outlasts the busy timeout kUnavailable, else kIo.
+// A thin owner of SQLite connections and statements. sqlite3.h stays in the source file. Every
+// failure is a Result: SQLITE_FULL is kNoSpace, a broken constraint kConflict, a damaged file
+// kCorrupt, a lock that outlasts the busy timeout kUnavailable, else kIo.
 namespace crucible::server::store {
 
 // One bound parameter. Unsigned 64-bit numbers keep their bits.
@@ -123,7 +123,8 @@ class Database {
   tl::unexpected<Error> failure(std::string_view what);
 
   std::unique_ptr<sqlite3, Close> handle_;
-  std::unordered_map<std::string, StatementPointer> statements_;  // by text, destroyed before handle_
+  std::unordered_map<std::string, StatementPointer>
+      statements_;  // by text, destroyed before handle_
   bool write_failed_ = false;
 };
 

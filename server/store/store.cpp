@@ -22,8 +22,9 @@ Status check(Database& database) {
                                    [](const Row& row) { return row.text(0); });
   if (!orphan) return fail(std::move(orphan).error());
   if (*orphan) {
-    return fail(ErrorCode::kCorrupt,
-                fmt::format("table {} refers to rows that do not exist; restore a backup", **orphan));
+    return fail(
+        ErrorCode::kCorrupt,
+        fmt::format("table {} refers to rows that do not exist; restore a backup", **orphan));
   }
   return {};
 }

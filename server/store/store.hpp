@@ -65,17 +65,18 @@ class Store {
       return runner(std::function<Status(Database&)>(std::ref(work)));
     } else {
       Outcome outcome = fail(ErrorCode::kInternal, "the store did not run the request");
-      const Status status = runner(std::function<Status(Database&)>([&](Database& database) -> Status {
-        outcome = work(database);
-        if (!outcome) return fail(outcome.error());
-        return {};
-      }));
+      const Status status =
+          runner(std::function<Status(Database&)>([&](Database& database) -> Status {
+            outcome = work(database);
+            if (!outcome) return fail(outcome.error());
+            return {};
+          }));
       if (!status) return fail(status.error());
       return outcome;
     }
   }
 
-  std::unique_ptr<Writer> writer_;       // closed last: its close is the final checkpoint
+  std::unique_ptr<Writer> writer_;  // closed last: its close is the final checkpoint
   std::unique_ptr<ReaderPool> readers_;
 };
 

@@ -40,14 +40,14 @@ Result<StoredSweep> get_sweep(Database& database, SweepId id) {
       });
   if (!found) return fail(std::move(found).error());
   if (!*found) return fail(ErrorCode::kNotFound, fmt::format("there is no sweep {}", id));
-  auto trials = database.query(
-      "SELECT value, job_id FROM trials WHERE sweep_id = ? ORDER BY position", {id},
-      [](const Row& row) {
-        Trial trial;
-        trial.value = row.real(0);
-        trial.job_id = row.integer(1);
-        return trial;
-      });
+  auto trials =
+      database.query("SELECT value, job_id FROM trials WHERE sweep_id = ? ORDER BY position", {id},
+                     [](const Row& row) {
+                       Trial trial;
+                       trial.value = row.real(0);
+                       trial.job_id = row.integer(1);
+                       return trial;
+                     });
   if (!trials) return fail(std::move(trials).error());
   (*found)->sweep.trials = std::move(*trials);
   return std::move(**found);
@@ -79,15 +79,15 @@ Result<std::optional<std::vector<std::int64_t>>> recall_idempotency(
     std::string digest;
     std::string ids;
   };
-  auto known = database.query_one(
-      "SELECT request_digest, ids FROM idempotency_keys WHERE key = ?", {key},
-      [](const Row& row) { return Known{row.text(0), row.text(1)}; });
+  auto known =
+      database.query_one("SELECT request_digest, ids FROM idempotency_keys WHERE key = ?", {key},
+                         [](const Row& row) { return Known{row.text(0), row.text(1)}; });
   if (!known) return fail(std::move(known).error());
   if (!*known) return std::nullopt;
   if ((*known)->digest != request_digest) {
-    return fail(ErrorCode::kConflict,
-                fmt::format("the idempotency key \"{}\" was used for another request; use a new key",
-                            key));
+    return fail(
+        ErrorCode::kConflict,
+        fmt::format("the idempotency key \"{}\" was used for another request; use a new key", key));
   }
   return nlohmann::json::parse((*known)->ids).get<Ids>();
 }

@@ -25,7 +25,8 @@ struct StoredSweep {
 };
 
 Result<SweepId> insert_sweep(Database& database, const NewSweep& sweep, TimeMs at);
-Status insert_trial(Database& database, SweepId sweep, std::size_t position, double value, JobId job);
+Status insert_trial(Database& database, SweepId sweep, std::size_t position, double value,
+                    JobId job);
 Result<StoredSweep> get_sweep(Database& database, SweepId id);  // kNotFound
 Result<std::vector<SweepId>> list_sweeps(Database& database);   // newest first
 Status mark_sweep_cancelled(Database& database, SweepId id, TimeMs at);
@@ -38,10 +39,9 @@ struct IdempotencyRecord {
   std::vector<std::int64_t> ids;
 };
 Status keep_idempotency(Database& database, const IdempotencyRecord& record, TimeMs at);
-// The ids made by the same request under this key, none when the key is new or "". kConflict when the
-// key was used for another request.
-Result<std::optional<std::vector<std::int64_t>>> recall_idempotency(Database& database,
-                                                                    std::string_view key,
-                                                                    std::string_view request_digest);
+// The ids made by the same request under this key, none when the key is new or "". kConflict when
+// the key was used for another request.
+Result<std::optional<std::vector<std::int64_t>>> recall_idempotency(
+    Database& database, std::string_view key, std::string_view request_digest);
 
 }  // namespace crucible::server::store

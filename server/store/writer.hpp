@@ -11,9 +11,9 @@
 
 #include "server/store/sqlite.hpp"
 
-// The only place that writes. One thread owns the one writing connection, hence every transaction and
-// every checkpoint; requests that wait together share a transaction, each in a savepoint of its own,
-// so one fsync makes many of them durable and one that fails takes no other with it.
+// The only place that writes. One thread owns the one writing connection, hence every transaction
+// and every checkpoint; requests that wait together share a transaction, each in a savepoint of its
+// own, so one fsync makes many of them durable and one that fails takes no other with it.
 namespace crucible::server::store {
 
 class Writer {

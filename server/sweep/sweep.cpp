@@ -18,8 +18,9 @@ Status check_values(const std::vector<double>& values) {
   Error error{ErrorCode::kInvalidArgument, "the sweep's values cannot be used", {}};
   if (values.empty()) error.faults.push_back({"values", "must hold at least one number", ""});
   if (values.size() > kMostTrials) {
-    error.faults.push_back({"values", fmt::format("holds {} numbers, at most {} are allowed",
-                                                  values.size(), kMostTrials), ""});
+    error.faults.push_back(
+        {"values",
+         fmt::format("holds {} numbers, at most {} are allowed", values.size(), kMostTrials), ""});
   }
   std::set<double> seen;
   for (std::size_t i = 0; i < values.size() && error.faults.size() < 10; ++i) {

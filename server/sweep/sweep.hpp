@@ -7,8 +7,8 @@
 #include "server/leaderboard/leaderboard.hpp"
 #include "server/store/sweeps.hpp"
 
-// A sweep is one recipe at several values of one parameter. It stores no state of its own: what it has
-// come to follows from its jobs.
+// A sweep is one recipe at several values of one parameter. It stores no state of its own: what it
+// has come to follows from its jobs.
 namespace crucible::server::sweep {
 
 inline constexpr std::size_t kMostTrials = 200;
@@ -21,9 +21,10 @@ struct PlannedTrial {
 };
 
 // One recipe a value, ascending. kInvalidArgument with paths into the request: no values, too many,
-// not finite, the same twice ("values[3]"); a parameter that the template lacks; a value whose recipe
-// is not valid.
-Result<std::vector<PlannedTrial>> plan_trials(const std::string& recipe, const std::string& parameter,
+// not finite, the same twice ("values[3]"); a parameter that the template lacks; a value whose
+// recipe is not valid.
+Result<std::vector<PlannedTrial>> plan_trials(const std::string& recipe,
+                                              const std::string& parameter,
                                               const std::vector<double>& values,
                                               const std::string& sweep_name);
 

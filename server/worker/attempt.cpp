@@ -5,8 +5,8 @@
 
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -35,8 +35,7 @@ constexpr auto kProgressInterval = std::chrono::milliseconds(200);
 void send(const std::string& line) {
   std::size_t written = 0;
   while (written < line.size()) {
-    const auto count =
-        ::write(kFramesDescriptor, line.data() + written, line.size() - written);
+    const auto count = ::write(kFramesDescriptor, line.data() + written, line.size() - written);
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return;  // the daemon is gone, and we soon are
     written += static_cast<std::size_t>(count);
@@ -75,15 +74,16 @@ Result<json> run_merge(const json& object, const ProgressSink& progress, std::st
     if (found != spec->folders.end()) return std::filesystem::path(found->second);
     return fail(ErrorCode::kNotFound, "the job has no model " + reference.text());
   };
-  const plan::MergeOptions options{spec->seed, spec->threads, spec->memory_bytes, spec->shard_bytes};
+  const plan::MergeOptions options{spec->seed, spec->threads, spec->memory_bytes,
+                                   spec->shard_bytes};
   auto report = plan::merge(*recipe, resolver, options, spec->out, progress, stop);
   if (!report) return fail(std::move(report).error());
   auto made = checkpoint::Checkpoint::open(spec->out);
   if (!made) return fail(std::move(made).error().with_context("reading the merged model back"));
   const auto facts = pipeline::describe(*made);
-  return to_json(pipeline::MergeResult{report->content_digest.hex(), facts.architecture, facts.dtype,
-                                       facts.parameters, facts.weight_bytes, report->seconds,
-                                       report->warnings});
+  return to_json(pipeline::MergeResult{report->content_digest.hex(), facts.architecture,
+                                       facts.dtype, facts.parameters, facts.weight_bytes,
+                                       report->seconds, report->warnings});
 }
 
 TaskScore score_of(const run::TaskResult& result) {
@@ -119,7 +119,8 @@ std::string samples_text(const run::EvaluationReport& report) {
   return text;
 }
 
-Result<json> run_evaluation(const json& object, const ProgressSink& progress, std::stop_token stop) {
+Result<json> run_evaluation(const json& object, const ProgressSink& progress,
+                            std::stop_token stop) {
   auto spec = pipeline::evaluation_spec_from(object);
   if (!spec) return fail(std::move(spec).error());
   auto suite = task::read_suite(spec->suite_file);

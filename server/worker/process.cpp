@@ -44,7 +44,8 @@ class Descriptor {
 };
 
 bool is_allowed(std::string_view variable) {
-  constexpr std::array<std::string_view, 5> kNames = {"PATH=", "HOME=", "TMPDIR=", "LANG=", "LC_ALL="};
+  constexpr std::array<std::string_view, 5> kNames = {
+      "PATH=", "HOME=", "TMPDIR=", "LANG=", "LC_ALL="};
   for (const auto name : kNames) {
     if (variable.starts_with(name)) return true;
   }
@@ -175,8 +176,12 @@ Result<ChildProcess> ChildProcess::spawn(const SpawnRequest& request) {
   const std::string executable = request.executable.string();
   auto argument_list = pointers(arguments);
   auto environment_list = pointers(environment);
-  const ChildPlan plan{executable.c_str(), argument_list.data(), environment_list.data(),
-                       input.get(),        log.get(),            write_end.get(),
+  const ChildPlan plan{executable.c_str(),
+                       argument_list.data(),
+                       environment_list.data(),
+                       input.get(),
+                       log.get(),
+                       write_end.get(),
                        ::getpid()};
   const pid_t pid = ::fork();
   if (pid < 0) return fail(from_errno(errno, "starting a worker"));

@@ -26,9 +26,10 @@ struct ExitStatus {
   int signal = 0;  // that killed it
 };
 
-// Owns the process: destroying it kills the whole group and reaps it. The child dies with the thread
-// that spawned it (PR_SET_PDEATHSIG), so spawn from one that lives as long as the daemon works. Of the
-// environment only PATH, HOME, TMPDIR, LANG, LC_ALL and OMP_* reach it; it writes no core file.
+// Owns the process: destroying it kills the whole group and reaps it. The child dies with the
+// thread that spawned it (PR_SET_PDEATHSIG), so spawn from one that lives as long as the daemon
+// works. Of the environment only PATH, HOME, TMPDIR, LANG, LC_ALL and OMP_* reach it; it writes no
+// core file.
 class ChildProcess {
  public:
   static Result<ChildProcess> spawn(const SpawnRequest& request);

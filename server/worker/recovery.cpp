@@ -16,7 +16,8 @@ bool finish_published(pipeline::Stage& stage, queue::Lease& lease, const store::
   if (lease.state != JobState::kPublishing || !attempt.result) return false;
   auto status = stage.finish(lease, nlohmann::json::parse(*attempt.result));
   if (!status) {
-    spdlog::warn("job {}: its result could not be recorded: {}", lease.id(), status.error().message);
+    spdlog::warn("job {}: its result could not be recorded: {}", lease.id(),
+                 status.error().message);
   }
   return status.has_value();
 }

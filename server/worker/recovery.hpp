@@ -16,9 +16,9 @@ struct RecoveryReport {
   std::size_t cancelled = 0;
 };
 
-// Settles what a daemon that is gone left behind, before any worker starts: its processes are killed
-// (after their identity is verified), results that only waited to be recorded are recorded, all other
-// jobs go back to the queue at no cost, and staging is emptied.
+// Settles what a daemon that is gone left behind, before any worker starts: its processes are
+// killed (after their identity is verified), results that only waited to be recorded are recorded,
+// all other jobs go back to the queue at no cost, and staging is emptied.
 Result<RecoveryReport> recover(store::Store& store, queue::JobQueue& queue,
                                const pipeline::StateFolder& state, const Stages& stages);
 

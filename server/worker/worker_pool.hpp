@@ -22,12 +22,13 @@ struct PoolOptions {
   std::filesystem::path executable = "/proc/self/exe";
   std::vector<std::string> arguments = {"work"};
   std::map<JobKind, std::size_t> most = {{JobKind::kMerge, 1}, {JobKind::kEvaluation, 1}};
-  std::chrono::milliseconds grace{10'000};            // from SIGTERM to SIGKILL
+  std::chrono::milliseconds grace{10'000};             // from SIGTERM to SIGKILL
   std::chrono::milliseconds progress_interval{1'000};  // between stored progress notes of one job
 };
 
-// Claims jobs and runs each in a worker process. One thread supervises all of them: it waits on their
-// pidfds and pipes, records progress, publishes results, and ends workers whose job was cancelled.
+// Claims jobs and runs each in a worker process. One thread supervises all of them: it waits on
+// their pidfds and pipes, records progress, publishes results, and ends workers whose job was
+// cancelled.
 class WorkerPool {
  public:
   WorkerPool(store::Store& store, queue::JobQueue& queue, const Clock& clock,
@@ -40,8 +41,8 @@ class WorkerPool {
   Status start();
   // There may be something to claim or to cancel. Thread-safe, never blocks.
   void wake();
-  // Claims nothing more, ends the workers (their jobs go back to the queue) and returns when all are
-  // gone. Thread-safe; again is fine.
+  // Claims nothing more, ends the workers (their jobs go back to the queue) and returns when all
+  // are gone. Thread-safe; again is fine.
   void stop();
   bool accepting() const { return accepting_.load(); }
   std::size_t busy() const { return busy_.load(); }

@@ -2,8 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
+#include <ctime>
 #include <thread>
 
 #include "tests/support/raw_client.hpp"
@@ -375,6 +377,30 @@ TEST_F(HttpServerTest, PortInUseIsAConflict) {
   const auto port = second.start();
   ASSERT_FALSE(port.has_value());
   EXPECT_EQ(port.error().code, ErrorCode::kConflict);
+}
+
+// Out of descriptors, the accept loop waits instead of spinning, and goes on when there are some
+// again.
+TEST_F(HttpServerTest, AcceptSurvivesRunningOutOfDescriptors) {
+  start();
+  RawClient clients[3];
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit none = before;
+  none.rlim_cur = 3;  // what is open stays open, nothing more can be
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const std::clock_t cpu = std::clock();
+  for (RawClient& client : clients) {
+    client.connect(port_);
+    client.send(get("/hello"));
+  }
+  std::this_thread::sleep_for(500ms);
+  const double used = static_cast<double>(std::clock() - cpu) / CLOCKS_PER_SEC;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_LT(used, 0.25);
+  for (RawClient& client : clients) {
+    EXPECT_THAT(client.read_until("hello", 3s), HasSubstr("200 OK"));
+  }
 }
 
 TEST_F(HttpServerTest, ManyClientsAtOnce) {

@@ -105,10 +105,12 @@ TEST(Checkpoint, EachTensorIsInExactlyOneShard) {
   tiny.shard_bytes = 4000;
   const auto path = tiny.write(folder.path() / "m");
   json index = json::parse(io::read_text(path / "model.safetensors.index.json", 1 << 20).value());
-  auto& entry = index["weight_map"]["lm_head.weight"];
-  entry = "model-00001-of-00003.safetensors";
+  const json good = index;
+  ASSERT_NE(index["weight_map"]["lm_head.weight"], index["weight_map"]["model.embed_tokens.weight"]);
+  index["weight_map"]["lm_head.weight"] = index["weight_map"]["model.embed_tokens.weight"];
   replace_text(path / "model.safetensors.index.json", index.dump());
   EXPECT_EQ(open_error(path), ErrorCode::kCorrupt);
+  index = good;
   const std::string shard = index["weight_map"]["model.norm.weight"];
   fs::copy(path / shard, path / "copy.safetensors");
   index["weight_map"]["extra"] = "copy.safetensors";
