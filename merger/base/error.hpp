@@ -61,8 +61,8 @@ inline tl::unexpected<Error> fail(Error error) { return tl::make_unexpected(std:
 // Message, then one indented line for each fault; what a terminal shows.
 std::string describe(const Error& error);
 
-// From errno: ENOSPC and EDQUOT are kNoSpace, ENOENT kNotFound, EACCES, EPERM and ELOOP kPermission,
-// else kIo. The message is "<what>: <strerror>".
+// From errno: ENOSPC and EDQUOT are kNoSpace, ENOENT kNotFound, EACCES, EPERM and ELOOP
+// kPermission, else kIo. The message is "<what>: <strerror>".
 Error from_errno(int error_number, std::string_view what);
 
 }  // namespace crucible

@@ -86,9 +86,10 @@ Result<File> File::open_read(const fs::path& path, Syscalls& calls) {
   const int fd = calls.open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
   if (fd < 0) return fail(from_errno(errno, "cannot open " + path.string()));
   File file(fd, path, calls);
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd, &info) != 0) return fail(from_errno(errno, "cannot stat " + path.string()));
-  if (!S_ISREG(info.st_mode)) return fail(ErrorCode::kInvalidArgument, path.string() + " is not a regular file");
+  if (!S_ISREG(info.st_mode))
+    return fail(ErrorCode::kInvalidArgument, path.string() + " is not a regular file");
   return file;
 }
 
@@ -99,14 +100,15 @@ Result<File> File::create(const fs::path& path, Syscalls& calls) {
 }
 
 Result<std::uint64_t> File::size() const {
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd_, &info) != 0) return fail(from_errno(errno, "cannot stat " + path_.string()));
   return static_cast<std::uint64_t>(info.st_size);
 }
 
 Status File::pread(std::span<std::byte> data, std::uint64_t offset) const {
   while (!data.empty()) {
-    const auto got = calls_->pread(fd_, data.data(), data.size(), static_cast<std::int64_t>(offset));
+    const auto got =
+        calls_->pread(fd_, data.data(), data.size(), static_cast<std::int64_t>(offset));
     if (got < 0) {
       if (errno == EINTR) continue;
       return fail(from_errno(errno, "cannot read " + path_.string()));
@@ -120,7 +122,8 @@ Status File::pread(std::span<std::byte> data, std::uint64_t offset) const {
 
 Status File::pwrite(std::span<const std::byte> data, std::uint64_t offset) {
   while (!data.empty()) {
-    const auto put = calls_->pwrite(fd_, data.data(), data.size(), static_cast<std::int64_t>(offset));
+    const auto put =
+        calls_->pwrite(fd_, data.data(), data.size(), static_cast<std::int64_t>(offset));
     if (put < 0) {
       if (errno == EINTR) continue;
       return fail(from_errno(errno, "cannot write " + path_.string()));
@@ -134,7 +137,8 @@ Status File::pwrite(std::span<const std::byte> data, std::uint64_t offset) {
 Status File::reserve(std::uint64_t size) {
   while (calls_->fallocate(fd_, static_cast<std::int64_t>(size)) != 0) {
     if (errno == EINTR) continue;
-    return fail(from_errno(errno, "cannot reserve " + std::to_string(size) + " bytes for " + path_.string()));
+    return fail(from_errno(
+        errno, "cannot reserve " + std::to_string(size) + " bytes for " + path_.string()));
   }
   return {};
 }
@@ -159,10 +163,12 @@ Result<std::string> read_text(const fs::path& path, std::uint64_t limit_bytes, S
   if (!size) return fail(size.error());
   if (*size > limit_bytes) {
     return fail(ErrorCode::kInvalidArgument, path.string() + " has " + std::to_string(*size) +
-                                                 " bytes; the limit is " + std::to_string(limit_bytes));
+                                                 " bytes; the limit is " +
+                                                 std::to_string(limit_bytes));
   }
   std::string text(static_cast<std::size_t>(*size), '\0');
-  if (auto status = file->pread(std::as_writable_bytes(std::span(text)), 0); !status) return fail(status.error());
+  if (auto status = file->pread(std::as_writable_bytes(std::span(text)), 0); !status)
+    return fail(status.error());
   return text;
 }
 
@@ -193,7 +199,8 @@ Status sync_folder(const fs::path& folder, Syscalls& calls) {
 }
 
 Status make_folder(const fs::path& folder, Syscalls& calls) {
-  if (calls.mkdir(folder.c_str(), 0777) != 0) return fail(from_errno(errno, "cannot create " + folder.string()));
+  if (calls.mkdir(folder.c_str(), 0777) != 0)
+    return fail(from_errno(errno, "cannot create " + folder.string()));
   return {};
 }
 
@@ -216,9 +223,11 @@ Status publish_folder(const fs::path& from, const fs::path& to, Syscalls& calls)
 Result<std::uint64_t> free_bytes(const fs::path& path) {
   std::error_code error;
   fs::path probe = fs::absolute(path, error);
-  while (!probe.empty() && !fs::exists(probe, error) && probe != probe.parent_path()) probe = probe.parent_path();
-  struct statvfs info {};
-  if (::statvfs(probe.c_str(), &info) != 0) return fail(from_errno(errno, "cannot stat " + probe.string()));
+  while (!probe.empty() && !fs::exists(probe, error) && probe != probe.parent_path())
+    probe = probe.parent_path();
+  struct statvfs info{};
+  if (::statvfs(probe.c_str(), &info) != 0)
+    return fail(from_errno(errno, "cannot stat " + probe.string()));
   return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
 }
 

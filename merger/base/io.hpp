@@ -35,8 +35,8 @@ class Syscalls {
 
 Syscalls& system();  // stateless
 
-// An owned descriptor. Move-only. Reads and writes of one File from several threads are safe as long
-// as their ranges do not overlap; close and sync are the owner's.
+// An owned descriptor. Move-only. Reads and writes of one File from several threads are safe as
+// long as their ranges do not overlap; close and sync are the owner's.
 class File {
  public:
   File() = default;
@@ -60,7 +60,8 @@ class File {
   Status close();  // reports what the destructor would swallow
 
  private:
-  File(int fd, std::filesystem::path path, Syscalls& calls) : fd_(fd), path_(std::move(path)), calls_(&calls) {}
+  File(int fd, std::filesystem::path path, Syscalls& calls)
+      : fd_(fd), path_(std::move(path)), calls_(&calls) {}
   int fd_ = -1;
   std::filesystem::path path_;
   Syscalls* calls_ = nullptr;
@@ -70,15 +71,19 @@ class File {
 Result<std::string> read_text(const std::filesystem::path& path, std::uint64_t limit_bytes,
                               Syscalls& calls = system());
 // Creates `path` with `text`, fsynced; fails when it exists.
-Status write_new_file(const std::filesystem::path& path, std::string_view text, Syscalls& calls = system());
+Status write_new_file(const std::filesystem::path& path, std::string_view text,
+                      Syscalls& calls = system());
 // Writes beside `path`, fsyncs, renames over it, fsyncs the folder: readers see old or new, whole.
-Status replace_file(const std::filesystem::path& path, std::string_view text, Syscalls& calls = system());
+Status replace_file(const std::filesystem::path& path, std::string_view text,
+                    Syscalls& calls = system());
 // Makes a rename or a create in `folder` durable.
 Status sync_folder(const std::filesystem::path& folder, Syscalls& calls = system());
-Status make_folder(const std::filesystem::path& folder, Syscalls& calls = system());  // one level, must be new
+Status make_folder(const std::filesystem::path& folder,
+                   Syscalls& calls = system());            // one level, must be new
 Status make_folders(const std::filesystem::path& folder);  // like mkdir -p
 // Publishes a folder: fails with kConflict when `to` exists; fsyncs both parents.
-Status publish_folder(const std::filesystem::path& from, const std::filesystem::path& to, Syscalls& calls = system());
+Status publish_folder(const std::filesystem::path& from, const std::filesystem::path& to,
+                      Syscalls& calls = system());
 // Bytes free to this user on the file system of `path` (its nearest existing parent).
 Result<std::uint64_t> free_bytes(const std::filesystem::path& path);
 

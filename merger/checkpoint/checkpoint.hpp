@@ -11,7 +11,8 @@
 #include "merger/safetensors/reader.hpp"
 #include "nlohmann/json.hpp"
 
-// A model folder in Hugging Face layout: config.json, one or several safetensors files, tokenizer files.
+// A model folder in Hugging Face layout: config.json, one or several safetensors files, tokenizer
+// files.
 namespace crucible::checkpoint {
 
 // Where one tensor of the checkpoint lies.
@@ -23,10 +24,11 @@ struct TensorLocation {
 // Immutable after open; reading from several threads is safe. Holds every shard open.
 class Checkpoint {
  public:
-  // Reads config.json and all headers, no weights. Errors: kNotFound (no folder, config or weights),
-  // kCorrupt (format), kUnsupported (pickle weights only). Shard names in the index must be plain
-  // file names inside the folder.
-  static Result<Checkpoint> open(const std::filesystem::path& folder, io::Syscalls& calls = io::system());
+  // Reads config.json and all headers, no weights. Errors: kNotFound (no folder, config or
+  // weights), kCorrupt (format), kUnsupported (pickle weights only). Shard names in the index must
+  // be plain file names inside the folder.
+  static Result<Checkpoint> open(const std::filesystem::path& folder,
+                                 io::Syscalls& calls = io::system());
 
   const std::filesystem::path& folder() const { return folder_; }
   const nlohmann::json& config() const { return config_; }  // config.json as it stands
@@ -49,9 +51,9 @@ class Checkpoint {
   std::vector<std::string> tokenizer_files_;
 };
 
-// Identity of what the checkpoint computes: config.json, tokenizer files and tensors; not of sharding,
-// shard metadata or README. A tree over fixed chunks of each tensor, so it can be computed in parallel
-// and while writing. Reads all weights.
+// Identity of what the checkpoint computes: config.json, tokenizer files and tensors; not of
+// sharding, shard metadata or README. A tree over fixed chunks of each tensor, so it can be
+// computed in parallel and while writing. Reads all weights.
 Result<Digest> content_digest(const Checkpoint& checkpoint, unsigned threads);
 
 }  // namespace crucible::checkpoint

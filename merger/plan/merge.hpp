@@ -22,9 +22,10 @@ ModelResolver resolve_beneath(std::vector<std::filesystem::path> folders);
 
 struct MergeOptions {
   std::uint64_t seed = 0;
-  unsigned threads = 0;                          // 0 = one per hardware thread
-  std::uint64_t memory_bytes = 1ULL << 30;       // bound of tensor buffers
-  std::uint64_t shard_bytes = 5'000'000'000ULL;  // as mergekit: a new shard when the next tensor would exceed it
+  unsigned threads = 0;                     // 0 = one per hardware thread
+  std::uint64_t memory_bytes = 1ULL << 30;  // bound of tensor buffers
+  std::uint64_t shard_bytes =
+      5'000'000'000ULL;  // as mergekit: a new shard when the next tensor would exceed it
 };
 
 // What will come out and what it needs; from headers and configs only.
@@ -41,8 +42,8 @@ struct Preflight {
   std::vector<Fault> warnings;
 };
 // Error kInvalidArgument with every fault: shapes, layers, dtypes, missing tensors, disk.
-Result<Preflight> preflight(const recipe::Recipe& recipe, const ModelResolver& resolver, const MergeOptions& options,
-                            const std::filesystem::path& out_parent);
+Result<Preflight> preflight(const recipe::Recipe& recipe, const ModelResolver& resolver,
+                            const MergeOptions& options, const std::filesystem::path& out_parent);
 
 struct MergeReport {
   Digest content_digest;  // of the written checkpoint, as checkpoint::content_digest gives it
@@ -52,10 +53,11 @@ struct MergeReport {
   double seconds = 0;
   std::vector<std::string> warnings;  // NaN or infinity in a tensor, and the like
 };
-// Writes a complete model folder to `out`, which must not exist; it appears whole or not at all (made
-// beside it and renamed). Same inputs, recipe and seed give the same bytes whatever `threads` is.
-// Errors: as preflight, kNoSpace, kIo, kCancelled.
-Result<MergeReport> merge(const recipe::Recipe& recipe, const ModelResolver& resolver, const MergeOptions& options,
-                          const std::filesystem::path& out, const ProgressSink& progress, std::stop_token stop);
+// Writes a complete model folder to `out`, which must not exist; it appears whole or not at all
+// (made beside it and renamed). Same inputs, recipe and seed give the same bytes whatever `threads`
+// is. Errors: as preflight, kNoSpace, kIo, kCancelled.
+Result<MergeReport> merge(const recipe::Recipe& recipe, const ModelResolver& resolver,
+                          const MergeOptions& options, const std::filesystem::path& out,
+                          const ProgressSink& progress, std::stop_token stop);
 
 }  // namespace crucible::plan

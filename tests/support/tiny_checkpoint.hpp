@@ -43,7 +43,8 @@ struct TinyCheckpoint {
       std::vector<float> values(tensor::element_count(tensors[i].shape).value());
       for (float& value : values) value = normal(random);
       std::vector<std::byte> raw(values.size() * tensor::byte_size(tensors[i].dtype));
-      if (tensor::is_floating(tensors[i].dtype)) tensor::from_float32(tensors[i].dtype, values, raw);
+      if (tensor::is_floating(tensors[i].dtype))
+        tensor::from_float32(tensors[i].dtype, values, raw);
       check(writer->write(i, 0, raw));
     }
     check(writer->finish());

@@ -9,7 +9,8 @@
 #include "merger/plan/merge.hpp"
 #include "tests/support/scratch_folder.hpp"
 
-// Merges the recipes beside this file and compares with what mergekit 0.1.5 wrote; see make_goldens.py.
+// Merges the recipes beside this file and compares with what mergekit 0.1.5 wrote; see
+// make_goldens.py.
 namespace crucible {
 namespace {
 
@@ -33,7 +34,8 @@ std::vector<std::string> case_names() {
   return names;
 }
 
-std::vector<double> values(const safetensors::Reader& reader, const safetensors::TensorEntry& entry) {
+std::vector<double> values(const safetensors::Reader& reader,
+                           const safetensors::TensorEntry& entry) {
   std::vector<std::byte> raw(entry.bytes);
   EXPECT_TRUE(reader.read(entry, 0, raw));
   std::vector<double> out(tensor::element_count(entry.shape).value());
@@ -56,7 +58,8 @@ struct Agreement {
   double worst = 0;  // in ulp of the tensor's largest value
 };
 
-void compare(const std::vector<double>& got, const std::vector<double>& want, tensor::DType dtype, Agreement& sum) {
+void compare(const std::vector<double>& got, const std::vector<double>& want, tensor::DType dtype,
+             Agreement& sum) {
   double largest = 0;
   double worst = 0;
   for (std::size_t i = 0; i < want.size(); ++i) {
@@ -105,7 +108,8 @@ TEST_P(MergeGolden, AgreesWithMergekit) {
   const auto report = merge(settings);
   const auto merged = checkpoint::Checkpoint::open(out());
   ASSERT_TRUE(merged) << describe(merged.error());
-  const auto golden = safetensors::Reader::open(here() / "cases" / GetParam() / "expected.safetensors");
+  const auto golden =
+      safetensors::Reader::open(here() / "cases" / GetParam() / "expected.safetensors");
   ASSERT_TRUE(golden) << describe(golden.error());
 
   Agreement agreement;
@@ -132,11 +136,12 @@ TEST_P(MergeGolden, AgreesWithMergekit) {
   EXPECT_EQ(report.content_digest, checkpoint::content_digest(*merged, 1).value());
 }
 
-INSTANTIATE_TEST_SUITE_P(Recipes, MergeGolden, ::testing::ValuesIn(case_names()), [](const auto& case_info) {
-  std::string name = case_info.param;
-  std::ranges::replace(name, '-', '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Recipes, MergeGolden, ::testing::ValuesIn(case_names()),
+                         [](const auto& case_info) {
+                           std::string name = case_info.param;
+                           std::ranges::replace(name, '-', '_');
+                           return name;
+                         });
 
 }  // namespace
 }  // namespace crucible

@@ -9,7 +9,8 @@ namespace {
 
 TEST(Digest, MatchesThePublishedVectors) {
   EXPECT_EQ(sha256("").hex(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-  EXPECT_EQ(sha256("abc").hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(sha256("abc").hex(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
 TEST(Digest, FieldsCannotRunIntoEachOther) {
@@ -32,7 +33,8 @@ TEST(Error, NamesGoBothWays) {
 }
 
 TEST(Error, DescriptionShowsEveryFault) {
-  const Error error{ErrorCode::kInvalidArgument, "bad", {{"models[0]", "one", "fix"}, {"", "two", ""}}};
+  const Error error{
+      ErrorCode::kInvalidArgument, "bad", {{"models[0]", "one", "fix"}, {"", "two", ""}}};
   EXPECT_EQ(describe(error), "bad\n  models[0]: one (fix)\n  two");
 }
 

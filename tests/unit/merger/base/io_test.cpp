@@ -83,7 +83,8 @@ TEST(Io, PublishNeverReplaces) {
   const test::ScratchFolder folder;
   ASSERT_TRUE(make_folder(folder.path() / "staging"));
   ASSERT_TRUE(make_folder(folder.path() / "model"));
-  EXPECT_EQ(publish_folder(folder.path() / "staging", folder.path() / "model").error().code, ErrorCode::kConflict);
+  EXPECT_EQ(publish_folder(folder.path() / "staging", folder.path() / "model").error().code,
+            ErrorCode::kConflict);
   EXPECT_TRUE(fs::exists(folder.path() / "staging"));
   ASSERT_TRUE(publish_folder(folder.path() / "staging", folder.path() / "other"));
   EXPECT_FALSE(fs::exists(folder.path() / "staging"));

@@ -50,7 +50,8 @@ TEST(Checkpoint, ShardsAndOneFileHaveTheSameDigest) {
   const Digest digest = content_digest(*one, 1).value();
   EXPECT_EQ(content_digest(*many, 3).value(), digest);
   tiny.seed = 2;
-  EXPECT_NE(content_digest(*Checkpoint::open(tiny.write(folder.path() / "other")), 1).value(), digest);
+  EXPECT_NE(content_digest(*Checkpoint::open(tiny.write(folder.path() / "other")), 1).value(),
+            digest);
 }
 
 TEST(Checkpoint, DigestSeesConfigAndTokenizerButNotFormattingOrReadme) {
@@ -86,14 +87,15 @@ TEST(Checkpoint, SaysWhatIsMissing) {
 TEST(Checkpoint, RefusesIndexesThatPointElsewhere) {
   const test::ScratchFolder folder;
   folder.write("config.json", "{}");
-  for (const char* shard : {"../evil.safetensors", "/etc/passwd", "a/b.safetensors", "..", "", "x.bin",
-                            "a\\b.safetensors"}) {
+  for (const char* shard : {"../evil.safetensors", "/etc/passwd", "a/b.safetensors", "..", "",
+                            "x.bin", "a\\b.safetensors"}) {
     folder.write("model.safetensors.index.json", json{{"weight_map", {{"t", shard}}}}.dump());
     EXPECT_EQ(open_error(folder.path()), ErrorCode::kCorrupt) << shard;
   }
   folder.write("model.safetensors.index.json", R"({"weight_map":{"t":1}})");
   EXPECT_EQ(open_error(folder.path()), ErrorCode::kCorrupt);
-  folder.write("model.safetensors.index.json", R"({"weight_map":{"t":"a.safetensors","t":"b.safetensors"}})");
+  folder.write("model.safetensors.index.json",
+               R"({"weight_map":{"t":"a.safetensors","t":"b.safetensors"}})");
   EXPECT_EQ(open_error(folder.path()), ErrorCode::kCorrupt);
   folder.write("model.safetensors.index.json", "{}");
   EXPECT_EQ(open_error(folder.path()), ErrorCode::kCorrupt);
@@ -106,7 +108,8 @@ TEST(Checkpoint, EachTensorIsInExactlyOneShard) {
   const auto path = tiny.write(folder.path() / "m");
   json index = json::parse(io::read_text(path / "model.safetensors.index.json", 1 << 20).value());
   const json good = index;
-  ASSERT_NE(index["weight_map"]["lm_head.weight"], index["weight_map"]["model.embed_tokens.weight"]);
+  ASSERT_NE(index["weight_map"]["lm_head.weight"],
+            index["weight_map"]["model.embed_tokens.weight"]);
   index["weight_map"]["lm_head.weight"] = index["weight_map"]["model.embed_tokens.weight"];
   replace_text(path / "model.safetensors.index.json", index.dump());
   EXPECT_EQ(open_error(path), ErrorCode::kCorrupt);
@@ -130,14 +133,16 @@ TEST(JsonFile, IsStrict) {
   EXPECT_EQ(read("{} {}").error().code, ErrorCode::kCorrupt);
   EXPECT_EQ(read("{\"a\":\"\xFF\"}").error().code, ErrorCode::kCorrupt);
   EXPECT_EQ(read(std::string("{}\0", 3)).error().code, ErrorCode::kCorrupt);
-  EXPECT_EQ(read("{\"a\":" + std::string(80, '[') + std::string(80, ']') + "}").error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(read("{\"a\":" + std::string(80, '[') + std::string(80, ']') + "}").error().code,
+            ErrorCode::kCorrupt);
   EXPECT_FALSE(read("{\"a\":\"" + std::string(1000, 'x') + "\"}"));
 }
 
 TEST(Architecture, TablesHaveTheFamilies) {
   for (const char* name : {"llama", "mistral", "qwen2", "qwen3"}) {
     const auto& all = architectures();
-    EXPECT_TRUE(std::ranges::any_of(all, [&](const Architecture& known) { return known.model_type == name; }));
+    EXPECT_TRUE(std::ranges::any_of(
+        all, [&](const Architecture& known) { return known.model_type == name; }));
   }
 }
 
@@ -158,7 +163,8 @@ TEST(Architecture, ShapesFollowTheConfiguration) {
 TEST(Architecture, UnknownOnesListTheKnown) {
   const test::ScratchFolder folder;
   const auto path = test::TinyCheckpoint{}.write(folder.path() / "m");
-  replace_text(path / "config.json", R"({"architectures":["MambaForCausalLM"],"model_type":"mamba"})");
+  replace_text(path / "config.json",
+               R"({"architectures":["MambaForCausalLM"],"model_type":"mamba"})");
   const auto checkpoint = Checkpoint::open(path);
   const auto found = find_architecture(*checkpoint);
   ASSERT_FALSE(found);
@@ -170,7 +176,8 @@ TEST(Architecture, UnknownOnesListTheKnown) {
 TEST(Architecture, LayerCountMustBeSensible) {
   const Architecture& llama = architectures().front();
   EXPECT_EQ(layer_count(llama, {{"num_hidden_layers", 12}}).value(), 12U);
-  for (const json& bad : {json(0), json(-1), json(1.5), json("12"), json(1'000'000'000'000), json(nullptr)}) {
+  for (const json& bad :
+       {json(0), json(-1), json(1.5), json("12"), json(1'000'000'000'000), json(nullptr)}) {
     EXPECT_FALSE(layer_count(llama, {{"num_hidden_layers", bad}}));
   }
   EXPECT_FALSE(layer_count(llama, json::object()));

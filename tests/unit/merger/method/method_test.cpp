@@ -32,7 +32,8 @@ class VectorTiles : public Tiles<float> {
 
  private:
   void visit_one(std::uint64_t index, const Visit& visit) {
-    Tile<float> tile{index, index * tile_, std::min<std::size_t>(tile_, elements() - index * tile_), {}};
+    Tile<float> tile{
+        index, index * tile_, std::min<std::size_t>(tile_, elements() - index * tile_), {}};
     std::vector<const float*> rows;
     for (const Values& input : inputs_) rows.push_back(input.data() + tile.first);
     tile.inputs = rows;
@@ -67,14 +68,15 @@ TensorTask task_of(tensor::DType dtype, std::size_t models) {
   return task;
 }
 
-Values run(const MergeMethod& method, const TensorTask& task, const Inputs& inputs, std::size_t tile = kBlockElements,
-           bool reversed = false, unsigned seed = 0) {
+Values run(const MergeMethod& method, const TensorTask& task, const Inputs& inputs,
+           std::size_t tile = kBlockElements, bool reversed = false, unsigned seed = 0) {
   VectorTiles tiles(inputs, tile, reversed);
   Mt19937 random(seed);
   auto apply = method.prepare(task, tiles, random);
   EXPECT_TRUE(apply);
   Values out(inputs.front().size());
-  EXPECT_TRUE(tiles.scan([&](unsigned, const Tile<float>& part) { (*apply)(part, out.data() + part.first); }));
+  EXPECT_TRUE(tiles.scan(
+      [&](unsigned, const Tile<float>& part) { (*apply)(part, out.data() + part.first); }));
   return out;
 }
 
@@ -89,7 +91,8 @@ Inputs inputs_of(tensor::DType dtype, std::size_t models, std::size_t count) {
   return inputs;
 }
 
-constexpr tensor::DType kFloatTypes[] = {tensor::DType::kF32, tensor::DType::kBF16, tensor::DType::kF16};
+constexpr tensor::DType kFloatTypes[] = {tensor::DType::kF32, tensor::DType::kBF16,
+                                         tensor::DType::kF16};
 
 TEST(Registry, HasEveryMethodOfTheTable) {
   for (const auto& info : recipe::methods()) EXPECT_NE(find(info.name), nullptr) << info.name;
@@ -157,7 +160,8 @@ TEST(Slerp, KeepsEndsAndAngle) {
   const double theta = std::acos(ab / std::sqrt(aa * bb));
   const double a = std::sin(0.7 * theta) / std::sin(theta);
   const double b = std::sin(0.3 * theta) / std::sin(theta);
-  for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], a * inputs[1][i] + b * inputs[0][i], 2e-6);
+  for (std::size_t i = 0; i < got.size(); ++i)
+    ASSERT_NEAR(got[i], a * inputs[1][i] + b * inputs[0][i], 2e-6);
 }
 
 TEST(Slerp, NearlyColinearInterpolatesLinearly) {
@@ -172,7 +176,8 @@ TEST(Slerp, NearlyColinearInterpolatesLinearly) {
 
 TEST(Slerp, ZeroTensorsGiveNoNaN) {
   const Inputs inputs(2, Values(10, 0.0F));
-  for (const float value : run(slerp(), task_of(tensor::DType::kF32, 2), inputs)) EXPECT_EQ(value, 0.0F);
+  for (const float value : run(slerp(), task_of(tensor::DType::kF32, 2), inputs))
+    EXPECT_EQ(value, 0.0F);
 }
 
 TEST(Passthrough, CopiesOrScales) {
@@ -182,13 +187,14 @@ TEST(Passthrough, CopiesOrScales) {
     EXPECT_EQ(run(passthrough(), task, inputs), inputs[0]);
     task.models[0].set("scale", 0.3);
     const Values got = run(passthrough(), task, inputs);
-    for (std::size_t i = 0; i < got.size(); ++i) ASSERT_EQ(got[i], rounded(dtype, 0.3F * inputs[0][i]));
+    for (std::size_t i = 0; i < got.size(); ++i)
+      ASSERT_EQ(got[i], rounded(dtype, 0.3F * inputs[0][i]));
   }
 }
 
 // One element of the task-vector family, after pruning.
-float combine_reference(tensor::DType dtype, const Values& deltas, const Values& weights, float base, bool elect,
-                        bool normalize, float lambda) {
+float combine_reference(tensor::DType dtype, const Values& deltas, const Values& weights,
+                        float base, bool elect, bool normalize, float lambda) {
   Values weighted;
   float sum = 0;
   for (std::size_t m = 0; m < deltas.size(); ++m) {
@@ -215,8 +221,8 @@ float combine_reference(tensor::DType dtype, const Values& deltas, const Values&
 std::vector<bool> magnitude_reference(const Values& delta, double density) {
   std::vector<std::size_t> order(delta.size());
   std::iota(order.begin(), order.end(), 0U);
-  std::ranges::stable_sort(order,
-                           [&](std::size_t a, std::size_t b) { return std::abs(delta[a]) > std::abs(delta[b]); });
+  std::ranges::stable_sort(
+      order, [&](std::size_t a, std::size_t b) { return std::abs(delta[a]) > std::abs(delta[b]); });
   std::vector<bool> kept(delta.size(), false);
   for (std::uint64_t i = 0; i < kept_count(density, delta.size()); ++i) kept[order[i]] = true;
   return kept;
@@ -240,12 +246,15 @@ void expect_ties(tensor::DType dtype, const Inputs& inputs, std::size_t tile, bo
   for (std::size_t i = 0; i < got.size(); ++i) {
     Values element;
     for (std::size_t m = 0; m < models; ++m) element.push_back(kept[m][i] ? deltas[m][i] : 0.0F);
-    ASSERT_EQ(got[i], combine_reference(dtype, element, weights, inputs.back()[i], true, true, 0.7F)) << i;
+    ASSERT_EQ(got[i],
+              combine_reference(dtype, element, weights, inputs.back()[i], true, true, 0.7F))
+        << i;
   }
 }
 
 TEST(Ties, FollowsTheReferenceInEveryType) {
-  for (const tensor::DType dtype : kFloatTypes) expect_ties(dtype, inputs_of(dtype, 4, 20000), kBlockElements, false);
+  for (const tensor::DType dtype : kFloatTypes)
+    expect_ties(dtype, inputs_of(dtype, 4, 20000), kBlockElements, false);
 }
 
 TEST(Ties, EqualMagnitudesKeepTheLowerIndexAcrossTiles) {
@@ -302,13 +311,16 @@ TEST(Dare, DropsByTheStreamModelAfterModel) {
   std::vector<std::vector<bool>> kept(2);
   for (auto& mask : kept) {
     for (std::size_t i = 0; i < count; ++i) {
-      mask.push_back(static_cast<double>(random() & 0xFFFFFFU) / 16777216.0 < static_cast<double>(0.4F));
+      mask.push_back(static_cast<double>(random() & 0xFFFFFFU) / 16777216.0 <
+                     static_cast<double>(0.4F));
     }
   }
   for (std::size_t i = 0; i < count; ++i) {
     Values deltas;
-    for (std::size_t m = 0; m < 2; ++m) deltas.push_back(kept[m][i] ? inputs[m][i] - inputs[2][i] : 0.0F);
-    ASSERT_EQ(got[i], combine_reference(tensor::DType::kF32, deltas, {0.25F, 0.75F}, inputs[2][i], false, false, 1));
+    for (std::size_t m = 0; m < 2; ++m)
+      deltas.push_back(kept[m][i] ? inputs[m][i] - inputs[2][i] : 0.0F);
+    ASSERT_EQ(got[i], combine_reference(tensor::DType::kF32, deltas, {0.25F, 0.75F}, inputs[2][i],
+                                        false, false, 1));
   }
 }
 

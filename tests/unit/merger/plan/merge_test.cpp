@@ -34,8 +34,8 @@ class Merge : public ::testing::Test {
     EXPECT_TRUE(recipe) << describe(recipe.error());
     return std::move(*recipe);
   }
-  Result<MergeReport> run(const std::string& text, const std::string& out = "out", MergeOptions options = {},
-                          std::stop_token stop = {}) const {
+  Result<MergeReport> run(const std::string& text, const std::string& out = "out",
+                          MergeOptions options = {}, std::stop_token stop = {}) const {
     return merge(recipe_of(text), resolver(), options, folder() / out, {}, stop);
   }
   std::vector<Fault> faults(const std::string& text) const {
@@ -45,7 +45,8 @@ class Merge : public ::testing::Test {
   }
   std::vector<std::string> entries() const {
     std::vector<std::string> names;
-    for (const auto& item : fs::directory_iterator(folder())) names.push_back(item.path().filename().string());
+    for (const auto& item : fs::directory_iterator(folder()))
+      names.push_back(item.path().filename().string());
     std::ranges::sort(names);
     return names;
   }
@@ -69,7 +70,8 @@ models:
   - {model: b, parameters: {weight: 0.7, density: 0.6}}
 dtype: bfloat16
 )";
-constexpr const char* kLinear = "{merge_method: linear, models: [{model: a}, {model: b}], parameters: {weight: 1}}";
+constexpr const char* kLinear =
+    "{merge_method: linear, models: [{model: a}, {model: b}], parameters: {weight: 1}}";
 
 TEST_F(Merge, WritesACompleteFolder) {
   ASSERT_TRUE(io::write_new_file(folder() / "base/tokenizer.json", "{\"x\":1}"));
@@ -82,7 +84,8 @@ TEST_F(Merge, WritesACompleteFolder) {
   EXPECT_EQ(report->output_bytes, merged->weight_bytes());
   EXPECT_EQ(report->parameters, merged->parameter_count());
   EXPECT_EQ(merged->config().at("torch_dtype"), "bfloat16");
-  EXPECT_EQ(merged->tokenizer_files(), std::vector<std::string>{"tokenizer.json"}) << "the base's, not another's";
+  EXPECT_EQ(merged->tokenizer_files(), std::vector<std::string>{"tokenizer.json"})
+      << "the base's, not another's";
   EXPECT_EQ(io::read_text(folder() / "out/mergekit_config.yml", 10000).value(), kDare);
   const std::string card = io::read_text(folder() / "out/README.md", 10000).value();
   EXPECT_TRUE(card.starts_with("---\nbase_model:\n- \"")) << card;
@@ -144,14 +147,18 @@ class FailAt : public io::Syscalls {
     return hit() ? -1 : Syscalls::pwrite(fd, data, size, offset);
   }
   int fsync(int fd) override { return hit() ? -1 : Syscalls::fsync(fd); }
-  int fallocate(int fd, std::int64_t size) override { return hit() ? -1 : Syscalls::fallocate(fd, size); }
+  int fallocate(int fd, std::int64_t size) override {
+    return hit() ? -1 : Syscalls::fallocate(fd, size);
+  }
   int open(const char* path, int flags, unsigned mode) override {
     return hit() ? -1 : Syscalls::open(path, flags, mode);
   }
   int rename_noreplace(const char* from, const char* to) override {
     return hit() ? -1 : Syscalls::rename_noreplace(from, to);
   }
-  int mkdir(const char* path, unsigned mode) override { return hit() ? -1 : Syscalls::mkdir(path, mode); }
+  int mkdir(const char* path, unsigned mode) override {
+    return hit() ? -1 : Syscalls::mkdir(path, mode);
+  }
 
  private:
   bool hit() {
@@ -187,7 +194,8 @@ TEST_F(Merge, EveryFailedCallFailsTheMergeAndLeavesNothing) {
 TEST_F(Merge, InputThatShrinksIsAnError) {
   const recipe::Recipe recipe = recipe_of(kLinear);
   const auto plan = build_plan(recipe, resolver());
-  fs::resize_file(folder() / "a/model.safetensors", fs::file_size(folder() / "a/model.safetensors") / 2);
+  fs::resize_file(folder() / "a/model.safetensors",
+                  fs::file_size(folder() / "a/model.safetensors") / 2);
   const auto report = execute(*plan, recipe, {}, folder() / "out", {}, {});
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().code, ErrorCode::kCorrupt);
@@ -210,8 +218,9 @@ TEST_F(Merge, ReportsProgressToTheEnd) {
 }
 
 TEST_F(Merge, NumbersThatOverflowAreReported) {
-  const auto report = run(
-      "{merge_method: passthrough, models: [{model: a}], parameters: {scale: 1.0e+8}, out_dtype: float16}");
+  const auto report =
+      run("{merge_method: passthrough, models: [{model: a}], parameters: {scale: 1.0e+8}, "
+          "out_dtype: float16}");
   ASSERT_TRUE(report) << describe(report.error());
   ASSERT_FALSE(report->warnings.empty());
   EXPECT_NE(report->warnings.front().find("NaN or infinite"), std::string::npos);
@@ -226,11 +235,13 @@ TEST_F(Merge, IntegerTensorsMustBeEqual) {
   tiny.write(folder() / "i1");
   tiny.seed = 5;
   tiny.write(folder() / "i2");
-  const std::string text = "{merge_method: linear, models: [{model: i1}, {model: i2}], parameters: {weight: 1}}";
+  const std::string text =
+      "{merge_method: linear, models: [{model: i1}, {model: i2}], parameters: {weight: 1}}";
   ASSERT_TRUE(run(text));
   fs::remove_all(folder() / "out");
   const auto reader = safetensors::Reader::open(folder() / "i2/model.safetensors");
-  std::fstream file(folder() / "i2/model.safetensors", std::ios::in | std::ios::out | std::ios::binary);
+  std::fstream file(folder() / "i2/model.safetensors",
+                    std::ios::in | std::ios::out | std::ios::binary);
   file.seekp(static_cast<std::streamoff>(reader->find("model.norm.weight")->offset));
   file.put('x');
   file.close();
@@ -242,8 +253,9 @@ TEST_F(Merge, SlicesSetLayerCountAndPerLayerLists) {
   tiny.config["layer_types"] = {"zero", "one", "two"};
   tiny.config["eos_token_id"] = {1, 2, 3};
   tiny.write(folder() / "typed");
-  ASSERT_TRUE(run("{merge_method: passthrough, slices: [{sources: [{model: typed, layer_range: [1, 3]}]}, "
-                  "{sources: [{model: typed, layer_range: [0, 3]}]}]}"));
+  ASSERT_TRUE(
+      run("{merge_method: passthrough, slices: [{sources: [{model: typed, layer_range: [1, 3]}]}, "
+          "{sources: [{model: typed, layer_range: [0, 3]}]}]}"));
   const auto merged = checkpoint::Checkpoint::open(folder() / "out");
   EXPECT_EQ(merged->config()["num_hidden_layers"], 5);
   EXPECT_EQ(merged->config()["layer_types"], json({"one", "two", "zero", "one", "two"}));
@@ -277,7 +289,8 @@ TEST_F(Merge, MemoryStaysInTheBudget) {
 
 TEST_F(Merge, FaultsNameModelsThatAreNotThere) {
   const auto found = faults(
-      "{merge_method: linear, models: [{model: a}, {model: gone}, {model: lost}], parameters: {weight: 1}}");
+      "{merge_method: linear, models: [{model: a}, {model: gone}, {model: lost}], parameters: "
+      "{weight: 1}}");
   ASSERT_EQ(found.size(), 2U);
   EXPECT_EQ(found[0].path, "models[1].model");
   EXPECT_EQ(found[1].path, "models[2].model");
@@ -300,7 +313,8 @@ TEST_F(Merge, FaultsNameShapesAndBothModels) {
   wide.config["intermediate_size"] = 16;
   wide.config["vocab_size"] = 24;
   wide.write(folder() / "wide");
-  const auto found = faults("{merge_method: linear, models: [{model: a}, {model: wide}], parameters: {weight: 1}}");
+  const auto found = faults(
+      "{merge_method: linear, models: [{model: a}, {model: wide}], parameters: {weight: 1}}");
   ASSERT_EQ(found.size(), 5U) << "embeddings, three matrices, head; each once, not once a layer";
   EXPECT_EQ(found[0].path, "models[1]");
   EXPECT_NE(found[0].message.find("vocabularies differ"), std::string::npos);
@@ -314,7 +328,8 @@ TEST_F(Merge, FaultsNameMissingTensors) {
     return tensor.name != "model.layers.1.mlp.up_proj.weight" && tensor.name != "model.norm.weight";
   };
   tiny.write(folder() / "holes");
-  const auto found = faults("{merge_method: linear, models: [{model: a}, {model: holes}], parameters: {weight: 1}}");
+  const auto found = faults(
+      "{merge_method: linear, models: [{model: a}, {model: holes}], parameters: {weight: 1}}");
   ASSERT_EQ(found.size(), 2U);
   EXPECT_NE(found[0].message.find("model.layers.1.mlp.up_proj.weight"), std::string::npos);
   EXPECT_EQ(found[0].path, "models[1].model");
@@ -325,22 +340,24 @@ TEST_F(Merge, FaultsNameArchitecturesAndLayerCounts) {
   other.config["architectures"] = {"MistralForCausalLM", "x"};
   other.config["model_type"] = "mistral";
   other.write(folder() / "mistral");
-  auto found = faults("{merge_method: linear, models: [{model: a}, {model: mistral}], parameters: {weight: 1}}");
+  auto found = faults(
+      "{merge_method: linear, models: [{model: a}, {model: mistral}], parameters: {weight: 1}}");
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].path, "models[1].model");
   test::TinyCheckpoint deep;
   deep.config["num_hidden_layers"] = 4;
   deep.write(folder() / "deep");
-  found = faults("{merge_method: linear, models: [{model: a}, {model: deep}], parameters: {weight: 1}}");
+  found = faults(
+      "{merge_method: linear, models: [{model: a}, {model: deep}], parameters: {weight: 1}}");
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].path, "models[1]");
   EXPECT_NE(found[0].message.find("4 layers"), std::string::npos);
 }
 
 TEST_F(Merge, UnsupportedThingsSaySo) {
-  const auto lora = preflight(
-      recipe_of("{merge_method: linear, models: [{model: a+adapter}, {model: b}], parameters: {weight: 1}}"),
-      resolver(), {}, folder());
+  const auto lora = preflight(recipe_of("{merge_method: linear, models: [{model: a+adapter}, "
+                                        "{model: b}], parameters: {weight: 1}}"),
+                              resolver(), {}, folder());
   ASSERT_FALSE(lora);
   EXPECT_EQ(lora.error().code, ErrorCode::kUnsupported);
   EXPECT_EQ(lora.error().faults.front().path, "models[0].model");
@@ -348,7 +365,8 @@ TEST_F(Merge, UnsupportedThingsSaySo) {
 
 TEST_F(Merge, RequiredParametersMayBeLeftOpenByFilters) {
   const auto found = faults(
-      "{merge_method: linear, models: [{model: a, parameters: {weight: [{filter: mlp, value: 1}]}}, "
+      "{merge_method: linear, models: [{model: a, parameters: {weight: [{filter: mlp, value: "
+      "1}]}}, "
       "{model: b, parameters: {weight: 1}}]}");
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].path, "models[0].parameters.weight");

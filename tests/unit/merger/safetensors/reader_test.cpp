@@ -10,13 +10,15 @@ namespace {
 
 std::string file_of(const std::string& header, const std::string& data) {
   std::string length;
-  for (unsigned shift = 0; shift < 64; shift += 8) length += static_cast<char>((header.size() >> shift) & 0xFF);
+  for (unsigned shift = 0; shift < 64; shift += 8)
+    length += static_cast<char>((header.size() >> shift) & 0xFF);
   return length + header + data;
 }
 
 Result<Reader> open(const std::string& header, std::size_t data_bytes) {
   const test::ScratchFolder folder;
-  return Reader::open(folder.write("model.safetensors", file_of(header, std::string(data_bytes, 'd'))));
+  return Reader::open(
+      folder.write("model.safetensors", file_of(header, std::string(data_bytes, 'd'))));
 }
 
 constexpr const char* kTwo = R"({"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]},)"
@@ -36,8 +38,8 @@ TEST(SafetensorsReader, ReadsTensorsByOffset) {
 
 TEST(SafetensorsReader, ReadsBytesAndRefusesToReadPastTheTensor) {
   const test::ScratchFolder folder;
-  const auto reader = Reader::open(
-      folder.write("f", file_of(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}})", "xyz")));
+  const auto reader = Reader::open(folder.write(
+      "f", file_of(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}})", "xyz")));
   std::vector<std::byte> two(2);
   ASSERT_TRUE(reader->read(*reader->find("a"), 1, two));
   EXPECT_EQ(two[0], static_cast<std::byte>('y'));
@@ -101,9 +103,12 @@ std::vector<Hostile> hostile() {
       {"shape_float", entry(R"("dtype":"U8","shape":[4.0],"data_offsets":[0,4])"), 4},
       {"shape_negative", entry(R"("dtype":"U8","shape":[-4],"data_offsets":[0,4])"), 4},
       {"shape_bool", entry(R"("dtype":"U8","shape":[true],"data_offsets":[0,4])"), 4},
-      {"shape_2_to_64", entry(R"("dtype":"U8","shape":[18446744073709551616],"data_offsets":[0,4])"), 4},
-      {"shape_overflow", entry(R"("dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,0])"), 0},
-      {"bytes_overflow", entry(R"("dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,0])"), 0},
+      {"shape_2_to_64",
+       entry(R"("dtype":"U8","shape":[18446744073709551616],"data_offsets":[0,4])"), 4},
+      {"shape_overflow",
+       entry(R"("dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,0])"), 0},
+      {"bytes_overflow",
+       entry(R"("dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,0])"), 0},
       {"rank_nine", entry(R"("dtype":"U8","shape":[1,1,1,1,1,1,1,1,4],"data_offsets":[0,4])"), 4},
       {"three_offsets", entry(R"("dtype":"U8","shape":[4],"data_offsets":[0,4,4])"), 4},
       {"one_offset", entry(R"("dtype":"U8","shape":[4],"data_offsets":[4])"), 4},
@@ -113,14 +118,17 @@ std::vector<Hostile> hostile() {
       {"trailing_bytes", entry(good), 5},
       {"no_tensor_but_data", "{}", 1},
       {"hole_at_start", entry(R"("dtype":"U8","shape":[3],"data_offsets":[1,4])"), 4},
-      {"hole", R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[1],)"
-               R"("data_offsets":[2,3]}})",
+      {"hole",
+       R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[1],)"
+       R"("data_offsets":[2,3]}})",
        3},
-      {"overlap", R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],)"
-                  R"("data_offsets":[1,3]}})",
+      {"overlap",
+       R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],)"
+       R"("data_offsets":[1,3]}})",
        3},
-      {"same_range", R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],)"
-                     R"("data_offsets":[0,2]}})",
+      {"same_range",
+       R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],)"
+       R"("data_offsets":[0,2]}})",
        2},
       {"unknown_dtype", entry(R"("dtype":"Q4","shape":[4],"data_offsets":[0,4])"), 4},
       {"long_name", R"({")" + std::string(513, 'n') + R"(":{)" + good + "}}", 4},
@@ -129,7 +137,9 @@ std::vector<Hostile> hostile() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Rules, HostileHeader, ::testing::ValuesIn(hostile()),
-                         [](const auto& hostile_info) { return std::string(hostile_info.param.rule); });
+                         [](const auto& hostile_info) {
+                           return std::string(hostile_info.param.rule);
+                         });
 
 TEST(SafetensorsReader, RefusesNewerElementTypesAsUnsupported) {
   EXPECT_EQ(open(entry(R"("dtype":"F4","shape":[8],"data_offsets":[0,4])"), 4).error().code,

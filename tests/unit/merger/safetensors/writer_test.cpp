@@ -29,9 +29,9 @@ void write_all(ShardedWriter& writer, const std::vector<OutputTensor>& tensors) 
   }
 }
 
-const std::vector<OutputTensor> kTensors = {{"a", DType::kBF16, {3, 5}}, {"b", DType::kF32, {7}},
-                                            {"c", DType::kI64, {2}},     {"d", DType::kBF16, {0, 4}},
-                                            {"e", DType::kU8, {}},       {"\"q\\u\n", DType::kF16, {9}}};
+const std::vector<OutputTensor> kTensors = {
+    {"a", DType::kBF16, {3, 5}}, {"b", DType::kF32, {7}}, {"c", DType::kI64, {2}},
+    {"d", DType::kBF16, {0, 4}}, {"e", DType::kU8, {}},   {"\"q\\u\n", DType::kF16, {9}}};
 
 TEST(ShardedWriter, RoundTripInOneFile) {
   const test::ScratchFolder folder;
@@ -54,13 +54,16 @@ TEST(ShardedWriter, RoundTripInOneFile) {
   }
   // Widest type first, so that every tensor is aligned to its element.
   EXPECT_EQ(reader->tensors().front().name, "c");
-  for (const TensorEntry& entry : reader->tensors()) EXPECT_EQ(entry.offset % byte_size(entry.dtype), 0U);
+  for (const TensorEntry& entry : reader->tensors())
+    EXPECT_EQ(entry.offset % byte_size(entry.dtype), 0U);
 }
 
 TEST(ShardedWriter, CutsWhereTheNextTensorWouldNotFit) {
   const test::ScratchFolder folder;
-  const std::vector<OutputTensor> tensors = {{"x1", DType::kU8, {60}}, {"x2", DType::kU8, {40}},
-                                             {"x3", DType::kU8, {1}},  {"x4", DType::kU8, {500}},
+  const std::vector<OutputTensor> tensors = {{"x1", DType::kU8, {60}},
+                                             {"x2", DType::kU8, {40}},
+                                             {"x3", DType::kU8, {1}},
+                                             {"x4", DType::kU8, {500}},
                                              {"x5", DType::kU8, {99}}};
   auto writer = ShardedWriter::create(folder.path(), tensors, 100);
   write_all(*writer, tensors);
@@ -81,7 +84,8 @@ TEST(ShardedWriter, CutsWhereTheNextTensorWouldNotFit) {
 TEST(ShardedWriter, RefusesShapesThatOverflow) {
   const test::ScratchFolder folder;
   const std::vector<OutputTensor> tensors = {{"x", DType::kF32, {1ULL << 62}}};
-  EXPECT_EQ(ShardedWriter::create(folder.path(), tensors, 100).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(ShardedWriter::create(folder.path(), tensors, 100).error().code,
+            ErrorCode::kInvalidArgument);
 }
 
 class FullDisk : public io::Syscalls {
@@ -95,7 +99,8 @@ class FullDisk : public io::Syscalls {
 TEST(ShardedWriter, ReservesSpaceBeforeAnyWork) {
   const test::ScratchFolder folder;
   FullDisk calls;
-  EXPECT_EQ(ShardedWriter::create(folder.path(), kTensors, 100, calls).error().code, ErrorCode::kNoSpace);
+  EXPECT_EQ(ShardedWriter::create(folder.path(), kTensors, 100, calls).error().code,
+            ErrorCode::kNoSpace);
 }
 
 }  // namespace

@@ -47,7 +47,8 @@ std::uint16_t narrow(DType dtype, float value) {
 TEST(Conversion, WidensEverySixteenBitPattern) {
   for (const Layout& layout : kLayouts) {
     for (unsigned bits = 0; bits <= 0xFFFF; ++bits) {
-      const double want = decode(static_cast<std::uint16_t>(bits), layout.exponent_bits, layout.mantissa_bits);
+      const double want =
+          decode(static_cast<std::uint16_t>(bits), layout.exponent_bits, layout.mantissa_bits);
       const float got = widen(layout.dtype, static_cast<std::uint16_t>(bits));
       if (std::isnan(want)) {
         ASSERT_TRUE(std::isnan(got)) << bits;
@@ -78,12 +79,17 @@ TEST(Conversion, NarrowingRoundsToNearestEven) {
   for (const Layout& layout : kLayouts) {
     const unsigned infinity = ((1U << layout.exponent_bits) - 1) << layout.mantissa_bits;
     for (unsigned bits = 0; bits + 1 < infinity; ++bits) {
-      const double low = decode(static_cast<std::uint16_t>(bits), layout.exponent_bits, layout.mantissa_bits);
-      const double high = decode(static_cast<std::uint16_t>(bits + 1), layout.exponent_bits, layout.mantissa_bits);
+      const double low =
+          decode(static_cast<std::uint16_t>(bits), layout.exponent_bits, layout.mantissa_bits);
+      const double high =
+          decode(static_cast<std::uint16_t>(bits + 1), layout.exponent_bits, layout.mantissa_bits);
       const auto middle = static_cast<float>((low + high) / 2);
       ASSERT_EQ(narrow(layout.dtype, middle), bits % 2 == 0 ? bits : bits + 1) << bits;
       ASSERT_EQ(narrow(layout.dtype, std::nextafter(middle, 0.0F)), bits) << bits;
-      ASSERT_EQ(narrow(layout.dtype, std::nextafter(middle, std::numeric_limits<float>::infinity())), bits + 1) << bits;
+      ASSERT_EQ(
+          narrow(layout.dtype, std::nextafter(middle, std::numeric_limits<float>::infinity())),
+          bits + 1)
+          << bits;
       ASSERT_EQ(narrow(layout.dtype, -middle), (bits % 2 == 0 ? bits : bits + 1) | 0x8000U) << bits;
     }
   }
