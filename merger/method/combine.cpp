@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 
-#include "merger/method/reduce.hpp"
 #include "merger/tensor/simd.hpp"
 
 namespace crucible::method {
@@ -91,19 +90,6 @@ CRUCIBLE_CPU_LEVELS void scale(typename A::Value* values, typename A::Value fact
   for (std::size_t i = 0; i < count; ++i) values[i] = A::round(values[i] * factor);
 }
 
-template <typename Value>
-CRUCIBLE_CPU_LEVELS double sum_of_magnitudes(const Value* values, std::size_t count) {
-  Lanes lanes;
-  std::size_t i = 0;
-  for (; i + Lanes::kCount <= count; i += Lanes::kCount) {
-    for (std::size_t lane = 0; lane < Lanes::kCount; ++lane) {
-      lanes.sum[lane] += static_cast<double>(std::abs(values[i + lane]));
-    }
-  }
-  for (; i < count; ++i) lanes.sum[0] += static_cast<double>(std::abs(values[i]));
-  return lanes.total();
-}
-
 template <typename A>
 Combiner<A>::Combiner(std::span<const Value> weights, bool elect_sign, bool normalize,
                       double lambda, std::uint64_t elements)
@@ -179,7 +165,5 @@ CRUCIBLE_INSTANTIATE(F32);
 CRUCIBLE_INSTANTIATE(BF16);
 CRUCIBLE_INSTANTIATE(F16);
 #undef CRUCIBLE_INSTANTIATE
-template double sum_of_magnitudes<float>(const float*, std::size_t);
-template double sum_of_magnitudes<double>(const double*, std::size_t);
 
 }  // namespace crucible::method

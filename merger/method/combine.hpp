@@ -18,9 +18,6 @@ void subtract(const typename A::Value* a, const typename A::Value* b, typename A
 template <typename A>
 void scale(typename A::Value* values, typename A::Value factor, std::size_t count);
 
-template <typename Value>
-double sum_of_magnitudes(const Value* values, std::size_t count);
-
 // The consensus of weighted differences: their sum, or the sum of those whose sign agrees with the
 // sum's.
 template <typename A>

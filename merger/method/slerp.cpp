@@ -1,14 +1,17 @@
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
+#include "merger/method/cascade_sum.hpp"
 #include "merger/method/method.hpp"
-#include "merger/method/reduce.hpp"
+
 #include "merger/tensor/simd.hpp"
 
 // Spherical interpolation between the base a and the other model b (Shoemake 1985), the whole
 // tensor taken as one vector. With d = <a/|a|, b/|b|> and theta = acos d:
 //   out = sin((1-t) theta)/sin theta * a + sin(t theta)/sin theta * b,
 // or (1-t) a + t b when |d| > 0.9995. Computed in float32 (float64 for F64), rounded once.
+// Norms and the dot product go by chunks of 2^20 elements.
 namespace crucible::method {
 namespace {
 
@@ -16,34 +19,9 @@ constexpr double kSmallestNorm = 1e-8;  // below it a vector is not normalised
 constexpr double kColinear = 0.9995;
 
 template <typename Value>
-CRUCIBLE_CPU_LEVELS double sum_of_squares(const Value* values, std::size_t count) {
-  Lanes lanes;
-  std::size_t i = 0;
-  for (; i + Lanes::kCount <= count; i += Lanes::kCount) {
-    for (std::size_t lane = 0; lane < Lanes::kCount; ++lane) {
-      const auto value = static_cast<double>(values[i + lane]);
-      lanes.sum[lane] += value * value;
-    }
-  }
-  for (; i < count; ++i) {
-    const auto value = static_cast<double>(values[i]);
-    lanes.sum[0] += value * value;
-  }
-  return lanes.total();
-}
-
-template <typename Value>
-CRUCIBLE_CPU_LEVELS double dot_of_units(const Value* a, const Value* b, Value norm_a, Value norm_b,
-                                        std::size_t count) {
-  Lanes lanes;
-  std::size_t i = 0;
-  for (; i + Lanes::kCount <= count; i += Lanes::kCount) {
-    for (std::size_t lane = 0; lane < Lanes::kCount; ++lane) {
-      lanes.sum[lane] += static_cast<double>((a[i + lane] / norm_a) * (b[i + lane] / norm_b));
-    }
-  }
-  for (; i < count; ++i) lanes.sum[0] += static_cast<double>((a[i] / norm_a) * (b[i] / norm_b));
-  return lanes.total();
+CRUCIBLE_CPU_LEVELS void multiply_units(const Value* a, const Value* b, Value norm_a, Value norm_b,
+                                        Value* out, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) out[i] = (a[i] / norm_a) * (b[i] / norm_b);
 }
 
 template <typename A>
@@ -54,10 +32,52 @@ CRUCIBLE_CPU_LEVELS void combine(const typename A::Value* a, const typename A::V
 }
 
 template <typename Value>
-Value norm_or_one(const BlockSum& squares) {
-  const auto norm = static_cast<Value>(std::sqrt(squares.total()));
+Value sum_of(const std::vector<Value>& values) {
+  CascadeSum<Value> sum(values.size());
+  for (std::size_t i = 0; i < values.size(); i += kBlockElements) {
+    sum.add_block(i, values.data() + i, std::min(kBlockElements, values.size() - i));
+  }
+  return sum.total();
+}
+
+// The norm of a tensor from the norms of its chunks.
+template <typename Value>
+Value norm_or_one(const std::vector<LaneNorm<Value>>& chunks) {
+  std::vector<Value> squares;
+  for (const LaneNorm<Value>& chunk : chunks) squares.push_back(chunk.norm() * chunk.norm());
+  const Value norm = std::sqrt(sum_of(squares));
   return norm <= static_cast<Value>(kSmallestNorm) ? Value{1} : norm;
 }
+
+// Products of a tile's elements, summed chunk by chunk.
+template <typename Value>
+class UnitDot {
+ public:
+  explicit UnitDot(const Tiles<Value>& tiles)
+      : room_(tiles.workers(), std::vector<Value>(kBlockElements)) {
+    for (std::uint64_t begin = 0; begin < tiles.elements(); begin += kChunkElements) {
+      chunks_.emplace_back(std::min<std::uint64_t>(kChunkElements, tiles.elements() - begin));
+    }
+  }
+  void add(unsigned worker, const Tile<Value>& tile, const Value* a, const Value* b, Value norm_a,
+           Value norm_b) {
+    CascadeSum<Value>& chunk = chunks_[tile.first / kChunkElements];
+    for (std::size_t offset = 0; offset < tile.count; offset += kBlockElements) {
+      const std::size_t count = std::min(kBlockElements, tile.count - offset);
+      multiply_units<Value>(a + offset, b + offset, norm_a, norm_b, room_[worker].data(), count);
+      chunk.add_block(tile.first % kChunkElements + offset, room_[worker].data(), count);
+    }
+  }
+  Value total() const {
+    std::vector<Value> sums;
+    for (const CascadeSum<Value>& chunk : chunks_) sums.push_back(chunk.total());
+    return sum_of(sums);
+  }
+
+ private:
+  std::vector<CascadeSum<Value>> chunks_;
+  std::vector<std::vector<Value>> room_;  // one block a worker
+};
 
 class Slerp : public TypedMethod<Slerp> {
  public:
@@ -85,28 +105,24 @@ class Slerp : public TypedMethod<Slerp> {
  private:
   template <typename Value>
   static Result<Value> unit_dot(Tiles<Value>& tiles, std::size_t base, std::size_t other) {
-    BlockSum squares_a(tiles.blocks());
-    BlockSum squares_b(tiles.blocks());
-    auto status = tiles.scan([&](unsigned, const Tile<Value>& tile) {
-      const Value* a = tile.inputs[base];
-      const Value* b = tile.inputs[other];
-      squares_a.add_tile(
-          tile, [a](std::size_t i, std::size_t n) { return sum_of_squares<Value>(a + i, n); });
-      squares_b.add_tile(
-          tile, [b](std::size_t i, std::size_t n) { return sum_of_squares<Value>(b + i, n); });
+    std::vector<LaneNorm<Value>> norms_a(tiles.chunks());
+    std::vector<LaneNorm<Value>> norms_b(tiles.chunks());
+    constexpr bool kInOrder = true;
+    auto status = tiles.scan(
+        [&](unsigned, const Tile<Value>& tile) {
+          norms_a[tile.first / kChunkElements].add(tile.inputs[base], tile.count);
+          norms_b[tile.first / kChunkElements].add(tile.inputs[other], tile.count);
+        },
+        kInOrder);
+    if (!status) return fail(std::move(status.error()));
+    const Value norm_a = norm_or_one<Value>(norms_a);
+    const Value norm_b = norm_or_one<Value>(norms_b);
+    UnitDot<Value> dot(tiles);
+    status = tiles.scan([&](unsigned worker, const Tile<Value>& tile) {
+      dot.add(worker, tile, tile.inputs[base], tile.inputs[other], norm_a, norm_b);
     });
     if (!status) return fail(std::move(status.error()));
-    const Value norm_a = norm_or_one<Value>(squares_a);
-    const Value norm_b = norm_or_one<Value>(squares_b);
-    BlockSum dot(tiles.blocks());
-    status = tiles.scan([&](unsigned, const Tile<Value>& tile) {
-      dot.add_tile(tile, [&](std::size_t i, std::size_t n) {
-        return dot_of_units<Value>(tile.inputs[base] + i, tile.inputs[other] + i, norm_a, norm_b,
-                                   n);
-      });
-    });
-    if (!status) return fail(std::move(status.error()));
-    return std::clamp(static_cast<Value>(dot.total()), Value{-1}, Value{1});
+    return std::clamp(dot.total(), Value{-1}, Value{1});
   }
 
   template <typename Value>

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "merger/method/combine.hpp"
+#include "merger/method/magnitude_sum.hpp"
 #include "merger/method/method.hpp"
-#include "merger/method/reduce.hpp"
 #include "merger/method/sparsifier.hpp"
 
 // What the task-vector methods share (Task Arithmetic, Ilharco et al. 2022, arXiv:2212.04089, and
@@ -75,31 +75,32 @@ template <typename A, typename Sum = A>
 Status compute_rescaling(TaskVectors<A>& vectors, Tiles<typename A::Value>& tiles) {
   using Value = typename A::Value;
   const std::size_t count = vectors.models.size();
-  std::vector<BlockSum> before(count, BlockSum(tiles.blocks()));
-  std::vector<BlockSum> after(count, BlockSum(tiles.blocks()));
+  std::vector<MagnitudeSum<Sum>> before(count, MagnitudeSum<Sum>(tiles.elements()));
+  std::vector<MagnitudeSum<Sum>> after(count, MagnitudeSum<Sum>(tiles.elements()));
   auto status = tiles.scan([&](unsigned, const Tile<Value>& tile) {
     for (std::size_t m = 0; m < count; ++m) {
       const auto pruner = vectors.sparsifier->begin(m, tile.index);
       if (pruner == nullptr) continue;
       for (std::size_t from = 0; from < tile.count; from += kBlockElements) {
-        double all = 0;
-        double kept = 0;
         const std::size_t size = std::min(kBlockElements, tile.count - from);
-        for_each_delta<A>(vectors, tile, m, from, size, [&](std::size_t, std::span<Value> delta) {
-          all += sum_of_magnitudes<Value>(delta.data(), delta.size());
-          pruner->prune(delta);
-          kept += sum_of_magnitudes<Value>(delta.data(), delta.size());
-        });
-        before[m].set(tile.first + from, all);
-        after[m].set(tile.first + from, kept);
+        std::vector<Value> block(size);
+        std::vector<Value> pruned(size);
+        for_each_delta<A>(vectors, tile, m, from, size,
+                          [&](std::size_t offset, std::span<Value> delta) {
+                            std::ranges::copy(delta, block.data() + (offset - from));
+                            pruner->prune(delta);
+                            std::ranges::copy(delta, pruned.data() + (offset - from));
+                          });
+        before[m].add_block(tile.first + from, block);
+        after[m].add_block(tile.first + from, pruned);
       }
     }
   });
   if (!status) return status;
   constexpr double kSmallestSum = 1e-7;
   for (std::size_t m = 0; m < count; ++m) {
-    const auto all = coefficient<Sum>(before[m].total());
-    const auto kept = coefficient<Sum>(after[m].total());
+    const auto all = before[m].total();
+    const auto kept = after[m].total();
     if (static_cast<double>(all) < kSmallestSum || static_cast<double>(kept) < kSmallestSum)
       continue;
     vectors.factors[m] = static_cast<Value>(Sum::round(all / kept));

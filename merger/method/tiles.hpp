@@ -15,6 +15,10 @@ namespace crucible::method {
 // the result depends neither on the tile size nor on the threads. Tiles hold whole blocks.
 inline constexpr std::size_t kBlockElements = 1U << 16;
 
+// Some sums go by chunks of this many elements, in element order within one. A tile is never larger
+// and divides it.
+inline constexpr std::size_t kChunkElements = 1U << 20;
+
 template <typename Value>
 struct Tile {
   std::uint64_t index = 0;               // of the tile
@@ -31,13 +35,15 @@ class Tiles {
   virtual std::uint64_t elements() const = 0;
   virtual std::size_t tile_elements() const = 0;
   std::uint64_t count() const { return (elements() + tile_elements() - 1) / tile_elements(); }
+  std::uint64_t chunks() const { return (elements() + kChunkElements - 1) / kChunkElements; }
   std::uint64_t blocks() const { return (elements() + kBlockElements - 1) / kBlockElements; }
   virtual unsigned workers() const = 0;
 
   // Calls visit once for every tile, several at the same time; worker < workers() is the caller's
-  // number. Errors: reading the inputs, kCancelled.
+  // number. Tiles of one chunk (kChunkElements) come in order, one after the other, where
+  // `in_order`. Errors: reading the inputs, kCancelled.
   using Visit = std::function<void(unsigned worker, const Tile<Value>& tile)>;
-  virtual Status scan(const Visit& visit) = 0;
+  virtual Status scan(const Visit& visit, bool in_order = false) = 0;
 };
 
 // Computes one tile of the output into `out` (tile.count values, rounded to the work type). Called

@@ -7,7 +7,7 @@
 namespace crucible::plan {
 namespace {
 
-constexpr std::uint64_t kLargestTile = 1U << 20;
+constexpr std::uint64_t kLargestTile = method::kChunkElements;
 
 // One element in one worker: the value of every input, one raw input, the output as value and raw.
 std::uint64_t bytes_per_element(const PlannedTensor& planned) {

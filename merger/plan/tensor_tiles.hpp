@@ -47,28 +47,35 @@ class TensorTiles : public method::Tiles<Value> {
   std::size_t tile_elements() const override { return tile_elements_; }
   unsigned workers() const override { return pool_.workers(); }
 
-  Status scan(const Visit& visit) override {
-    return scan_with([&visit](unsigned worker, const method::Tile<Value>& tile) -> Status {
-      visit(worker, tile);
-      return {};
-    });
+  Status scan(const Visit& visit, bool in_order = false) override {
+    return scan_with(
+        [&visit](unsigned worker, const method::Tile<Value>& tile) -> Status {
+          visit(worker, tile);
+          return {};
+        },
+        in_order ? method::kChunkElements / tile_elements_ : 1);
   }
 
-  // As scan, with a body that can fail. The first failure ends the pass.
+  // As scan, with a body that can fail. The first failure ends the pass. `run` tiles at a time are
+  // visited in order by one worker.
   template <typename Body>
-  Status scan_with(const Body& body) {
+  Status scan_with(const Body& body, std::uint64_t run = 1) {
     Guarded<std::optional<Error>> failure;
     std::atomic<bool> failed = false;
-    pool_.for_each(static_cast<std::size_t>(this->count()),
-                   [&](unsigned worker, std::size_t index) {
-                     if (failed.load(std::memory_order_relaxed)) return;
-                     Status status = visit_tile(worker, index, body);
-                     if (status) return;
-                     failed.store(true, std::memory_order_relaxed);
-                     failure.with([&](std::optional<Error>& first) {
-                       if (!first) first = std::move(status.error());
-                     });
-                   });
+    const std::uint64_t tiles = this->count();
+    const auto runs = static_cast<std::size_t>((tiles + run - 1) / run);
+    pool_.for_each(runs, [&](unsigned worker, std::size_t index) {
+      const std::uint64_t end = std::min<std::uint64_t>(tiles, (index + 1) * run);
+      for (std::uint64_t tile = index * run; tile < end; ++tile) {
+        if (failed.load(std::memory_order_relaxed)) return;
+        Status status = visit_tile(worker, static_cast<std::size_t>(tile), body);
+        if (status) continue;
+        failed.store(true, std::memory_order_relaxed);
+        failure.with([&](std::optional<Error>& first) {
+          if (!first) first = std::move(status.error());
+        });
+      }
+    });
     return failure.with([](std::optional<Error>& first) -> Status {
       if (first) return fail(std::move(*first));
       return {};

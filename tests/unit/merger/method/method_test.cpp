@@ -25,8 +25,9 @@ class VectorTiles : public Tiles<float> {
   std::uint64_t elements() const override { return inputs_.front().size(); }
   std::size_t tile_elements() const override { return tile_; }
   unsigned workers() const override { return 1; }
-  Status scan(const Visit& visit) override {
-    for (std::uint64_t i = 0; i < count(); ++i) visit_one(reversed_ ? count() - 1 - i : i, visit);
+  Status scan(const Visit& visit, bool in_order = false) override {
+    const bool backwards = reversed_ && !in_order;
+    for (std::uint64_t i = 0; i < count(); ++i) visit_one(backwards ? count() - 1 - i : i, visit);
     return {};
   }
 
