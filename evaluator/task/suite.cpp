@@ -46,7 +46,7 @@ class Mapping {
     const auto found = values_.find(key);
     return found == values_.end() ? nullptr : &found->second;
   }
-  std::string text(const std::string& key, std::optional<std::string> fallback = {}) const {
+  std::string text(const std::string& key, const std::optional<std::string>& fallback = {}) const {
     const YAML::Node* node = find(key);
     if (node == nullptr) {
       if (!fallback) add(key, "is missing");

@@ -136,7 +136,7 @@ template <typename Value>
 Value LaneNorm<Value>::norm() const {
   Value sum = sums_[0];
   for (std::size_t k = 1; k < sums_.size(); ++k) sum += sums_[k];
-  for (const Value value : tail_) sum += value * value;
+  for (const Value value : tail_) sum = std::fma(value, value, sum);
   return std::sqrt(sum);
 }
 

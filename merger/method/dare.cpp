@@ -81,6 +81,7 @@ class Dare : public TypedMethod<Dare> {
  public:
   explicit Dare(bool elect_sign) : elect_sign_(elect_sign) {}
   bool accepts(std::size_t, bool has_base) const override { return has_base; }
+  std::uint64_t statistics_bytes(std::size_t) const override { return kRescalingBytes; }
 
   template <typename A>
   Result<Apply<typename A::Value>> prepare_as(const TensorTask& task,

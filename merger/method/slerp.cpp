@@ -83,6 +83,9 @@ class Slerp : public TypedMethod<Slerp> {
  public:
   // A tensor that only one of the two has is copied.
   bool accepts(std::size_t inputs, bool) const override { return inputs == 1 || inputs == 2; }
+  std::uint64_t statistics_bytes(std::size_t) const override {
+    return kBlockElements * sizeof(double);
+  }
 
   template <typename A>
   Result<Apply<typename A::Value>> prepare_as(const TensorTask& task,

@@ -69,6 +69,9 @@ void for_each_delta(const TaskVectors<A>& vectors, const Tile<typename A::Value>
   }
 }
 
+// What compute_rescaling takes in each worker.
+inline constexpr std::uint64_t kRescalingBytes = 2 * kBlockElements * sizeof(double);
+
 // Fills `factors` with sum|delta| / sum|pruned delta|, both rounded to the work type (`Sum`: the
 // type that the pruning is done in, float32 for float16 under random pruning).
 template <typename A, typename Sum = A>

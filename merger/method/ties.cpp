@@ -9,7 +9,7 @@ class Ties : public TypedMethod<Ties> {
  public:
   bool accepts(std::size_t, bool has_base) const override { return has_base; }
   std::uint64_t statistics_bytes(std::size_t inputs) const override {
-    return inputs * kHistogramBytes;
+    return inputs * kHistogramBytes + kRescalingBytes;
   }
 
   template <typename A>

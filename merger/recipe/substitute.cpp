@@ -83,7 +83,7 @@ Result<YamlNode*> locate(YamlNode& root, std::string_view parameter) {
                         node->is_map();
       path = child_path(path, name);
       next = node->find(name);
-      if (next == nullptr && adds) next = &node->entries.emplace_back(name, YamlNode{}).second;
+      if (next == nullptr && adds) next = &node->entries.emplace_back(name, YamlNode{}).value;
       if (next == nullptr)
         return refuse(parameter, "there is no " + path, suggest_key(*node, name));
     }

@@ -114,7 +114,7 @@ class TreeBuilder final : public YAML::EventHandler {
         node = dropped_.back().get();
         top.key.reset();
       } else {
-        node = &top.node->entries.emplace_back(std::move(*top.key), YamlNode{}).second;
+        node = &top.node->entries.emplace_back(std::move(*top.key), YamlNode{}).value;
         top.key.reset();
       }
     }
@@ -180,7 +180,7 @@ class AnyContent final : public YAML::EventHandler {
   void OnMapEnd() override {}
 };
 
-tl::unexpected<Error> refused(std::string message, std::size_t line, std::size_t column) {
+tl::unexpected<Error> refused(const std::string& message, std::size_t line, std::size_t column) {
   const std::string where =
       line == 0 ? std::string()
                 : "line " + std::to_string(line) + ", column " + std::to_string(column) + ": ";
@@ -189,12 +189,12 @@ tl::unexpected<Error> refused(std::string message, std::size_t line, std::size_t
                     {Fault{"", where + message, ""}}});
 }
 
-tl::unexpected<Error> refused_at(std::string_view text, std::size_t offset, std::string message) {
+tl::unexpected<Error> refused_at(std::string_view text, std::size_t offset,
+                                 const std::string& message) {
   const std::string_view before = text.substr(0, offset);
   const auto line = static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n')) + 1;
   const std::size_t start = before.rfind('\n');
-  return refused(std::move(message), line,
-                 start == std::string_view::npos ? offset + 1 : offset - start);
+  return refused(message, line, start == std::string_view::npos ? offset + 1 : offset - start);
 }
 
 // yaml-cpp reads some control bytes as the end of the text, so they are refused before it sees

@@ -18,10 +18,10 @@ struct YamlNode {
   bool quoted = false;  // the scalar stood in quotes: it is text, whatever it looks like
   std::string scalar;
   std::vector<YamlNode> items;  // kSequence
-  std::vector<std::pair<std::string, YamlNode>>
-      entries;             // kMap, in the text's order, keys distinct
-  std::size_t line = 0;    // from 1
-  std::size_t column = 0;  // from 1
+  struct Entry;
+  std::vector<Entry> entries;  // kMap, in the text's order, keys distinct
+  std::size_t line = 0;        // from 1
+  std::size_t column = 0;      // from 1
 
   bool is_null() const { return kind == Kind::kNull; }
   bool is_scalar() const { return kind == Kind::kScalar; }
@@ -29,6 +29,11 @@ struct YamlNode {
   bool is_map() const { return kind == Kind::kMap; }
   const YamlNode* find(std::string_view key) const;  // nullptr when absent or not a map
   YamlNode* find(std::string_view key);
+};
+
+struct YamlNode::Entry {
+  std::string key;
+  YamlNode value;
 };
 
 struct YamlLimits {

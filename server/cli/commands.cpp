@@ -39,7 +39,7 @@ class Registry {
   };
 
   template <typename Options, typename Run>
-  void run_with(CLI::App& command, std::shared_ptr<Parsed<Options>> parsed, Run run) {
+  void run_with(CLI::App& command, const std::shared_ptr<Parsed<Options>>& parsed, Run run) {
     command.callback([&action = action_, parsed, run] {
       action = [parsed, run] { return run(parsed->options, parsed->common); };
     });

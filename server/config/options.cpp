@@ -57,7 +57,7 @@ Key bytes_key(std::string_view name, std::string_view meaning, std::uint64_t Opt
 }
 
 Key text_key(std::string_view name, std::string_view meaning, std::string Options::* member,
-             std::vector<std::string> allowed) {
+             const std::vector<std::string>& allowed) {
   return {name, meaning, false,
           [=](Options& options, const Values& values) -> Status {
             if (!allowed.empty() && std::ranges::find(allowed, values.back()) == allowed.end()) {

@@ -23,18 +23,18 @@ struct sqlite3_stmt;
 // kCorrupt, a lock that outlasts the busy timeout kUnavailable, else kIo.
 namespace crucible::server::store {
 
-// One bound parameter. Unsigned 64-bit numbers keep their bits.
+// One bound parameter. Unsigned 64-bit numbers keep their bits. Converts from what can be bound.
 class Value {
  public:
-  Value(std::nullptr_t) : value_(nullptr) {}
+  explicit(false) Value(std::nullptr_t) : value_(nullptr) {}
   template <std::integral T>
-  Value(T number) : value_(static_cast<std::int64_t>(number)) {}
-  Value(double number) : value_(number) {}
-  Value(std::string_view text) : value_(std::string(text)) {}
-  Value(std::string text) : value_(std::move(text)) {}
-  Value(const char* text) : value_(std::string(text)) {}
+  explicit(false) Value(T number) : value_(static_cast<std::int64_t>(number)) {}
+  explicit(false) Value(double number) : value_(number) {}
+  explicit(false) Value(std::string_view text) : value_(std::string(text)) {}
+  explicit(false) Value(std::string text) : value_(std::move(text)) {}
+  explicit(false) Value(const char* text) : value_(std::string(text)) {}
   template <typename T>
-  Value(const std::optional<T>& maybe) : Value(nullptr) {
+  explicit(false) Value(const std::optional<T>& maybe) : Value(nullptr) {
     if (maybe) *this = Value(*maybe);
   }
 

@@ -15,9 +15,8 @@ cases/NAME/expected.json          tensor order, layer count, dtype in config.jso
 cases.json              by case: seed, shard size, and what agreement is asked for
                           nothing: every value identical
                           ulp: largest difference, in units in the last place of the tensor's largest
-                               value. Whole-tensor sums (norms, dot products, L1 sums) are float32 sums whose
-                               order in torch depends on the CPU and its threads; the last bit of one
-                               coefficient may differ, which shows in float32 outputs.
+                               value. For slerp in float32: torch takes sines and arc cosines from its own
+                               vector library, whose last bit differs from the C library's now and then.
                           ties: largest share of values that may differ at all, where many differences have
                                exactly equal magnitude at a pruning threshold: the lower index is kept here,
                                an order of an unstable sort there.
@@ -223,7 +222,7 @@ def slerp_cases():
         yield f"slerp-{kind}", {
             "merge_method": "slerp", "base_model": f"models/llama-{kind}-a",
             "models": models(f"llama-{kind}", "ab"), "parameters": {"t": SLERP_T},
-        }, {"ulp": 2} if kind in ("f32", "f64") else {}
+        }, {"ulp": 2} if kind == "f32" else {}
     yield "slerp-base-second", {
         "merge_method": "slerp", "base_model": "models/mistral-b", "dtype": "float32",
         "models": models("mistral", "ab"), "parameters": {"t": 0.35},
@@ -261,7 +260,7 @@ def task_arithmetic_cases():
 def ties_cases():
     yield "ties-f32", task_vector("ties", "f32", "abc", weight=(0.9, 0.5, 0.3), density=(0.29, [0.2, 0.8], 0.6)), {}
     yield "ties-f32-five-rescale", task_vector("ties", "f32", "abcde", {"normalize": False, "rescale": True},
-                                               weight=(0.9, 0.5, -0.3, 0.7, 0.2), density=0.4), {"ulp": 2}
+                                               weight=(0.9, 0.5, -0.3, 0.7, 0.2), density=0.4), {}
     yield "ties-f32-five", task_vector("ties", "f32", "abcde", {"int8_mask": True, "lambda": 0.9},
                                        weight=(0.9, 0.5, -0.3, 0.7, 0.2), density=(0.4, 1.0, 0.001, 0.0, 0.9)), {}
     yield "ties-f64", task_vector("ties", "f64", "ab", weight=(0.9, 0.5), density=0.5), {}
@@ -278,7 +277,7 @@ def ties_cases():
 
 def dare_cases():
     yield "dare_ties-f32", task_vector("dare_ties", "f32", "abc", weight=(0.9, 0.5, 0.3),
-                                       density=(0.5, [0.2, 0.8], 0.6)), {"seed": 42, "ulp": 2}
+                                       density=(0.5, [0.2, 0.8], 0.6)), {"seed": 42}
     yield "dare_ties-f32-plain", task_vector("dare_ties", "f32", "abc", {"rescale": False}, weight=(0.9, 0.5, 0.3),
                                              density=(0.5, 1.0, 0.6)), {"seed": 7}
     yield "dare_linear-f32-plain", task_vector("dare_linear", "f32", "ab", {"rescale": False, "normalize": True},
