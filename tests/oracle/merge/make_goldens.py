@@ -403,7 +403,7 @@ def compare(engine):
         with tempfile.TemporaryDirectory() as scratch:
             out = pathlib.Path(scratch) / "out"
             command = [*shlex.split(engine), str(folder / "recipe.yml"), str(out), "--seed", str(settings["seed"]),
-                       "--shard-bytes", str(settings["shard_bytes"])]
+                       "--shard-size", str(settings["shard_bytes"])]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             files = sorted(out.glob("*.safetensors"))
             got = {}
