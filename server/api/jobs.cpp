@@ -18,9 +18,7 @@ http::Response list_jobs(Service& service, const http::Request& request) {
   if (auto refusal = query.finish()) return std::move(*refusal);
   const auto page = service.jobs(filter);
   if (page) return json_response(200, list_json(page->items, page->next_cursor));
-  http::Response response = http::problem(page.error());
-  if (page.error().code == ErrorCode::kInvalidArgument) response.status = 400;  // the cursor
-  return response;
+  return http::request_problem(page.error());
 }
 
 template <typename Act>

@@ -18,11 +18,7 @@ void add_leaderboard(http::Router& router, Service& service) {
     wanted.suites = query.list("suites");
     if (auto refusal = query.finish()) return std::move(*refusal);
     const auto board = service.leaderboard(wanted);
-    if (!board) {
-      http::Response response = http::problem(board.error());
-      if (board.error().code == ErrorCode::kInvalidArgument) response.status = 400;
-      return response;
-    }
+    if (!board) return http::request_problem(board.error());
     http::Response response;
     response.content_type = "application/json";
     response.body = dump(to_json(*board));

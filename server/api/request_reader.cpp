@@ -99,10 +99,7 @@ std::optional<http::Response> QueryReader::finish() {
   }
   if (faults_.empty()) return std::nullopt;
   const std::string message = count_message("the query", faults_.size());
-  http::Response response =
-      http::problem(Error{ErrorCode::kInvalidArgument, message, std::move(faults_)});
-  response.status = 400;
-  return response;
+  return http::request_problem(Error{ErrorCode::kInvalidArgument, message, std::move(faults_)});
 }
 
 const Json* FieldReader::find(std::string_view key, bool required) {
@@ -183,11 +180,7 @@ Parsed<Json> json_object(const http::Request& request) {
         http::problem(415, "unsupported_media_type", "the body must be application/json"));
   }
   auto body = parse_json(request.body);
-  if (!body) {
-    http::Response response = http::problem(body.error());
-    response.status = 400;
-    return tl::make_unexpected(std::move(response));
-  }
+  if (!body) return tl::make_unexpected(http::request_problem(body.error()));
   if (body->is_object()) return std::move(*body);
   return tl::make_unexpected(
       http::problem(Error{ErrorCode::kInvalidArgument, "the body must be a JSON object", {}}));

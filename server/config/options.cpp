@@ -5,11 +5,10 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <limits>
 #include <utility>
 
+#include "merger/base/byte_count.hpp"
 #include "merger/base/io.hpp"
 
 namespace crucible::server::config {
@@ -48,8 +47,9 @@ Key number_key(std::string_view name, std::string_view meaning, Number Options::
 Key bytes_key(std::string_view name, std::string_view meaning, std::uint64_t Options::* member) {
   return {name, meaning, false,
           [=](Options& options, const Values& values) -> Status {
-            auto bytes = parse_bytes(values.back());
+            auto bytes = parse_byte_count(values.back());
             if (!bytes) return fail(std::move(bytes).error());
+            if (*bytes == 0) return bad("must be more than 0 bytes");
             options.*member = *bytes;
             return {};
           },
@@ -166,33 +166,6 @@ Source source_of(const Key& key, const std::map<std::string, Values>& flags,
 }
 
 }  // namespace
-
-Result<std::uint64_t> parse_bytes(std::string_view text) {
-  static constexpr std::array<std::pair<std::string_view, std::uint64_t>, 9> kUnits = {
-      {{"KiB", 1ULL << 10},
-       {"MiB", 1ULL << 20},
-       {"GiB", 1ULL << 30},
-       {"TiB", 1ULL << 40},
-       {"KB", 1'000},
-       {"MB", 1'000'000},
-       {"GB", 1'000'000'000},
-       {"TB", 1'000'000'000'000},
-       {"B", 1}}};
-  std::uint64_t factor = 1;
-  std::string_view digits = text;
-  for (const auto& [unit, size] : kUnits) {
-    if (!digits.ends_with(unit)) continue;
-    digits.remove_suffix(unit.size());
-    factor = size;
-    break;
-  }
-  while (digits.ends_with(' ')) digits.remove_suffix(1);
-  auto number = parse_number<std::uint64_t>(digits, 1, std::numeric_limits<std::int64_t>::max());
-  if (!number || *number > std::numeric_limits<std::int64_t>::max() / factor) {
-    return bad(fmt::format("must be a size such as 512MiB or 5GB, not \"{}\"", text));
-  }
-  return *number * factor;
-}
 
 std::span<const Key> keys() {
   using O = Options;

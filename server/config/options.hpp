@@ -58,7 +58,4 @@ Result<Loaded> load(const std::map<std::string, Values>& flags, const std::files
 // One line a key: value and where it came from.
 std::string describe(const Loaded& loaded);
 
-// "512MiB", "2GB", "1073741824": bytes; kInvalidArgument.
-Result<std::uint64_t> parse_bytes(std::string_view text);
-
 }  // namespace crucible::server::config

@@ -131,7 +131,7 @@ std::string json_pointer(std::string_view path) {
   return out;
 }
 
-Response problem(const Error& error, const PointerOf& pointer_of) {
+static Response error_response(int status, const Error& error, const PointerOf& pointer_of) {
   ordered_json errors = ordered_json::array();
   for (const Fault& fault : error.faults) {
     ordered_json entry{{"path", fault.path}};
@@ -140,8 +140,16 @@ Response problem(const Error& error, const PointerOf& pointer_of) {
     entry["suggestion"] = fault.suggestion;
     errors.push_back(std::move(entry));
   }
-  return problem_response(status_of(error.code), to_string(error.code), error.message,
-                          std::move(errors));
+  return problem_response(status, to_string(error.code), error.message, std::move(errors));
+}
+
+Response problem(const Error& error, const PointerOf& pointer_of) {
+  return error_response(status_of(error.code), error, pointer_of);
+}
+
+Response request_problem(const Error& error) {
+  const int status = status_of(error.code);
+  return error_response(status == 422 ? 400 : status, error, nullptr);
 }
 
 Response problem(int status, std::string_view code, std::string_view detail) {

@@ -16,6 +16,8 @@ using PointerOf = std::function<std::string(std::string_view path)>;
 // application/problem+json (RFC 9457). Without `pointer_of` the faults carry no pointers (a body
 // that is not JSON).
 Response problem(const Error& error, const PointerOf& pointer_of = nullptr);
+// Of a query, a cursor or a body that is no JSON: 400 where problem() says 422.
+Response request_problem(const Error& error);
 // One without an Error: 404 of a path, 405, 415 and the like.
 Response problem(int status, std::string_view code, std::string_view detail);
 

@@ -44,11 +44,12 @@ TEST(OptionsTest, AllFaultsAtOnce) {
 }
 
 TEST(OptionsTest, Sizes) {
-  EXPECT_EQ(parse_bytes("1073741824").value(), 1ULL << 30);
-  EXPECT_EQ(parse_bytes("512MiB").value(), 512ULL << 20);
-  EXPECT_EQ(parse_bytes("5 GB").value(), 5'000'000'000ULL);
-  for (const char* bad : {"", "0", "-1", "1.5GB", "GB", "99999999999TiB", "12XB"}) {
-    EXPECT_FALSE(parse_bytes(bad)) << bad;
+  const auto loaded = load({{"memory", {"512MiB"}}, {"shard-size", {"5 GB"}}}, {}, no_environment);
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(loaded->options.memory_bytes, 512ULL << 20);
+  EXPECT_EQ(loaded->options.shard_bytes, 5'000'000'000ULL);
+  for (const char* wrong : {"", "0", "-1", "GB", "12XB"}) {
+    EXPECT_FALSE(load({{"memory", {wrong}}}, {}, no_environment)) << wrong;
   }
 }
 
