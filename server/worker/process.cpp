@@ -57,6 +57,9 @@ std::vector<std::string> allowed_environment() {
   for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
     if (is_allowed(*variable)) kept.emplace_back(*variable);
   }
+  // Evaluation threads that wait must sleep: spinning ones starve each other where cores are
+  // shared. The OpenMP library reads this only when a program starts.
+  kept.emplace_back("OMP_WAIT_POLICY=passive");
   return kept;
 }
 
