@@ -26,6 +26,18 @@ Response problem_response(int status, std::string_view code, std::string_view de
   return response;
 }
 
+Response error_response(int status, const Error& error, const PointerOf& pointer_of) {
+  ordered_json errors = ordered_json::array();
+  for (const Fault& fault : error.faults) {
+    ordered_json entry{{"path", fault.path}};
+    if (pointer_of) entry["pointer"] = pointer_of(fault.path);
+    entry["message"] = fault.message;
+    entry["suggestion"] = fault.suggestion;
+    errors.push_back(std::move(entry));
+  }
+  return problem_response(status, to_string(error.code), error.message, std::move(errors));
+}
+
 std::string escape_pointer(std::string_view token) {
   std::string out;
   for (const char c : token) {
@@ -129,18 +141,6 @@ std::string json_pointer(std::string_view path) {
   std::string out;
   for (const auto& [name, is_index] : *parts) out += "/" + escape_pointer(name);
   return out;
-}
-
-static Response error_response(int status, const Error& error, const PointerOf& pointer_of) {
-  ordered_json errors = ordered_json::array();
-  for (const Fault& fault : error.faults) {
-    ordered_json entry{{"path", fault.path}};
-    if (pointer_of) entry["pointer"] = pointer_of(fault.path);
-    entry["message"] = fault.message;
-    entry["suggestion"] = fault.suggestion;
-    errors.push_back(std::move(entry));
-  }
-  return problem_response(status, to_string(error.code), error.message, std::move(errors));
 }
 
 Response problem(const Error& error, const PointerOf& pointer_of) {
