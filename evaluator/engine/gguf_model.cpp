@@ -51,7 +51,7 @@ GgufType matrix_type(WeightType weights, std::uint64_t columns) {
 }
 
 std::string architecture_of(const ModelShape& shape) {
-  return shape.family == Family::kQwen2 ? "qwen2" : "llama";
+  return shape.interleaved_rope() ? "llama" : std::string(model_type(shape.family));
 }
 
 void set_metadata(GgufHeader& header, const ModelShape& shape) {

@@ -1,59 +1,23 @@
 #include "evaluator/engine/llama_model.hpp"
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "evaluator/engine/batch_plan.hpp"
-#include "evaluator/engine/gguf_model.hpp"
+#include "evaluator/engine/llama_loading.hpp"
 #include "evaluator/engine/log_softmax.hpp"
 #include "evaluator/engine/model_shape.hpp"
 #include "evaluator/engine/request_encoding.hpp"
 #include "llama.h"
 
-// The only file that uses llama.h. ggml ends the process on misuse, so shapes, ids and sizes are
-// checked before they get here.
+// ggml ends the process on misuse, so shapes, ids and sizes are checked before they get here.
 namespace crucible::engine {
 namespace {
 
-constexpr std::uint32_t kDefaultContext = 4096;
 constexpr std::uint32_t kMicroBatch = 512;           // tokens of one pass through the graph
 constexpr std::uint64_t kLogitBytes = 128ULL << 20;  // of one batch
 constexpr std::size_t kLeastOutputs = 32;
-// Below this many parameters threads wait for each other longer than they compute.
-constexpr std::uint64_t kSmallModel = 20'000'000;
-
-// llama.cpp reports through one process-wide callback; its last complaint on this thread explains a
-// failed call.
-thread_local std::string last_complaint;
-
-void keep_complaint(ggml_log_level level, const char* text, void*) {
-  if (level != GGML_LOG_LEVEL_ERROR || text == nullptr) return;
-  last_complaint = text;
-  while (!last_complaint.empty() && last_complaint.back() == '\n') last_complaint.pop_back();
-}
-
-std::string with_complaint(std::string message) {
-  if (!last_complaint.empty()) message += ": " + last_complaint;
-  return message;
-}
-
-struct FreeModel {
-  void operator()(llama_model* model) const { llama_model_free(model); }
-};
-struct FreeContext {
-  void operator()(llama_context* context) const { llama_free(context); }
-};
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-using ModelHandle = std::unique_ptr<llama_model, FreeModel>;
-using ContextHandle = std::unique_ptr<llama_context, FreeContext>;
 
 bool stop_requested(void* stop) { return static_cast<std::stop_token*>(stop)->stop_requested(); }
 
@@ -203,7 +167,7 @@ class LlamaModel final : public LanguageModel {
     params.n_threads_batch = params.n_threads;
     params.abort_callback = stop_requested;
     params.abort_callback_data = &stop;
-    last_complaint.clear();
+    forget_complaint();
     ContextHandle context(llama_init_from_model(model_.get(), params));
     if (!context) {
       return fail(ErrorCode::kIo, with_complaint("llama.cpp cannot prepare the computation"));
@@ -215,7 +179,7 @@ class LlamaModel final : public LanguageModel {
     if (stop.stop_requested()) return cancelled();
     prepare_memory(context, batch);
     BatchArrays arrays(batch.tokens);
-    last_complaint.clear();
+    forget_complaint();
     const std::int32_t code = llama_decode(context, arrays.view());
     if (code == 0) return {};
     if (stop.stop_requested()) return cancelled();
@@ -254,44 +218,6 @@ class LlamaModel final : public LanguageModel {
   std::uint32_t vocabulary_;
 };
 
-Result<std::uint32_t> context_length(const ModelShape& shape, std::uint32_t asked) {
-  std::uint32_t most = shape.context;
-  if (shape.sliding_window > 0) most = std::min(most, shape.sliding_window);
-  if (asked <= most) return asked > 0 ? asked : std::min(most, kDefaultContext);
-  const bool window = most < shape.context;
-  return fail(ErrorCode::kInvalidArgument,
-              "a context of " + std::to_string(asked) + " tokens is longer than the model's " +
-                  (window ? "sliding window, " : "max_position_embeddings, ") +
-                  std::to_string(most));
-}
-
-// The checkpoint as GGUF in anonymous memory, which llama.cpp maps: no file, no second copy.
-Result<ModelHandle> load_weights(const checkpoint::Checkpoint& checkpoint, const ModelShape& shape,
-                                 WeightType weights) {
-  const int fd = memfd_create("crucible-model", MFD_CLOEXEC);
-  if (fd < 0) return fail(from_errno(errno, "reserving memory for the model"));
-  const std::unique_ptr<std::FILE, CloseFile> file(fdopen(fd, "r+b"));
-  if (!file) return fail(from_errno(errno, "reserving memory for the model"));
-  if (auto written = write_gguf(checkpoint, shape, weights, fd); !written) {
-    return fail(std::move(written.error()));
-  }
-  llama_model_params params = llama_model_default_params();
-  params.load_mode = LLAMA_LOAD_MODE_MMAP;
-  params.n_gpu_layers = 0;
-  last_complaint.clear();
-  ModelHandle model(llama_model_load_from_file_ptr(file.get(), params));
-  if (!model) {
-    return fail(ErrorCode::kUnsupported,
-                with_complaint("llama.cpp refuses " + checkpoint.folder().string()));
-  }
-  return model;
-}
-
-unsigned thread_count(unsigned asked, std::uint64_t parameters) {
-  if (asked > 0) return asked;
-  return parameters < kSmallModel ? 1 : std::max(1U, std::thread::hardware_concurrency());
-}
-
 std::string_view dtype_name(WeightType weights) {
   switch (weights) {
     case WeightType::kF32:
@@ -319,8 +245,6 @@ Result<std::unique_ptr<LanguageModel>> load_llama_model(const std::filesystem::p
   if (!length) return fail(length.error());
   auto tokenizer = tokenizer::Tokenizer::load(*checkpoint, shape->vocabulary);
   if (!tokenizer) return fail(std::move(tokenizer.error()));
-  llama_log_set(keep_complaint, nullptr);
-  llama_backend_init();
   auto model = load_weights(*checkpoint, *shape, options.weights);
   if (!model) return fail(std::move(model.error()));
   ModelDescription description;

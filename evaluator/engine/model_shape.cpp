@@ -81,14 +81,16 @@ Result<Family> read_family(const checkpoint::Checkpoint& checkpoint) {
   };
   static constexpr Known kKnown[] = {{Family::kLlama, "LlamaForCausalLM"},
                                      {Family::kMistral, "MistralForCausalLM"},
-                                     {Family::kQwen2, "Qwen2ForCausalLM"}};
+                                     {Family::kQwen2, "Qwen2ForCausalLM"},
+                                     {Family::kQwen3, "Qwen3ForCausalLM"}};
   for (const Known& known : kKnown) {
     const bool fits = architecture.empty() || architecture == known.architecture;
     if (type == model_type(known.family) && fits) return known.family;
   }
-  return fail(ErrorCode::kUnsupported,
-              "models of type '" + type + "' (architecture '" + architecture +
-                  "') cannot be evaluated by this engine; it computes llama, mistral and qwen2");
+  return fail(
+      ErrorCode::kUnsupported,
+      "models of type '" + type + "' (architecture '" + architecture +
+          "') cannot be evaluated by this engine; it computes llama, mistral, qwen2 and qwen3");
 }
 
 // What changes the computation in ways that none of the families' graphs here has.
@@ -150,19 +152,23 @@ Status read_rope(Config& config, ModelShape& shape) {
 }
 
 void read_window(Config& config, ModelShape& shape) {
-  const bool windowed =
-      shape.family == Family::kMistral ||
-      (shape.family == Family::kQwen2 && config.flag("use_sliding_window", false));
+  const bool windowed = shape.family == Family::kMistral ||
+                        (!shape.interleaved_rope() && config.flag("use_sliding_window", false));
   if (!windowed || config.find("sliding_window") == nullptr) return;
   shape.sliding_window = config.integer("sliding_window", kMaxContext);
 }
 
-void read_biases(Config& config, ModelShape& shape) {
+Status read_biases(Config& config, ModelShape& shape) {
   if (shape.family == Family::kQwen2) shape.qkv_bias = true;
-  if (shape.family != Family::kLlama) return;
+  if (shape.family == Family::kQwen3 && config.flag("attention_bias", false)) {
+    return fail(ErrorCode::kUnsupported,
+                "config.json attention_bias is not supported for qwen3 models");
+  }
+  if (shape.family != Family::kLlama) return {};
   shape.qkv_bias = config.flag("attention_bias", false);
   shape.output_bias = shape.qkv_bias;
   shape.mlp_bias = config.flag("mlp_bias", false);
+  return {};
 }
 
 void read_sizes(Config& config, ModelShape& shape) {
@@ -174,14 +180,15 @@ void read_sizes(Config& config, ModelShape& shape) {
   shape.context = config.integer("max_position_embeddings", kMaxContext);
   // Defaults of the families' configuration classes in transformers.
   const std::uint32_t default_kv_heads = shape.family == Family::kMistral ? 8
-                                         : shape.family == Family::kQwen2 ? 32
-                                                                          : shape.heads;
+                                         : shape.family == Family::kLlama ? shape.heads
+                                                                          : 32;
   shape.kv_heads = config.integer("num_key_value_heads", kMaxHeads, default_kv_heads);
   const bool divides = shape.hidden % shape.heads == 0;
-  if (!divides && config.find("head_dim") == nullptr) {
+  if (!divides && config.find("head_dim") == nullptr && shape.family != Family::kQwen3) {
     config.fault("num_attention_heads", "does not divide hidden_size, and there is no head_dim");
   }
-  const std::uint32_t quotient = std::max(1U, shape.hidden / shape.heads);
+  const std::uint32_t quotient =
+      shape.family == Family::kQwen3 ? 128 : std::max(1U, shape.hidden / shape.heads);
   shape.head_size = config.integer("head_dim", kMaxHeadSize, quotient);
   if (shape.head_size % 2 != 0) config.fault("head_dim", "is odd; rotary embeddings need pairs");
   if (shape.heads % shape.kv_heads != 0) {
@@ -207,6 +214,12 @@ void add_attention(std::vector<TensorPlan>& plans, const ModelShape& shape,
     plans.push_back({attention + "q_proj.bias", target + "attn_q.bias", {q}, interleave});
     plans.push_back({attention + "k_proj.bias", target + "attn_k.bias", {kv}, interleave});
     plans.push_back({attention + "v_proj.bias", target + "attn_v.bias", {kv}, false});
+  }
+  if (shape.qk_norm) {
+    plans.push_back(
+        {attention + "q_norm.weight", target + "attn_q_norm.weight", {shape.head_size}, false});
+    plans.push_back(
+        {attention + "k_norm.weight", target + "attn_k_norm.weight", {shape.head_size}, false});
   }
   if (shape.output_bias) {
     plans.push_back(
@@ -238,6 +251,8 @@ std::string_view model_type(Family family) {
       return "mistral";
     case Family::kQwen2:
       return "qwen2";
+    case Family::kQwen3:
+      return "qwen3";
   }
   return "";
 }
@@ -253,7 +268,8 @@ Result<ModelShape> read_shape(const checkpoint::Checkpoint& checkpoint) {
   read_sizes(config, shape);
   shape.norm_epsilon = config.positive("rms_norm_eps", 1e-6);
   shape.tied_embeddings = config.flag("tie_word_embeddings", false);
-  read_biases(config, shape);
+  shape.qk_norm = shape.family == Family::kQwen3;
+  if (auto biases = read_biases(config, shape); !biases) return fail(biases.error());
   read_window(config, shape);
   if (auto rope = read_rope(config, shape); !rope) return fail(rope.error());
   if (config.faults().empty()) return shape;

@@ -11,7 +11,7 @@
 // and held against the tensors before an engine sees any of it.
 namespace crucible::engine {
 
-enum class Family { kLlama, kMistral, kQwen2 };
+enum class Family { kLlama, kMistral, kQwen2, kQwen3 };
 
 struct RopeScaling {
   enum class Kind { kNone, kLinear, kLlama3 };
@@ -41,10 +41,11 @@ struct ModelShape {
   bool qkv_bias = false;
   bool output_bias = false;  // of attention's o_proj
   bool mlp_bias = false;
+  bool qk_norm = false;  // each query and key head is normalised
 
   // Query and key rows of llama.cpp's llama architecture are interleaved pairs, those of the
   // checkpoint two halves.
-  bool interleaved_rope() const { return family != Family::kQwen2; }
+  bool interleaved_rope() const { return family == Family::kLlama || family == Family::kMistral; }
 };
 
 std::string_view model_type(Family family);  // "llama", as in config.json

@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include <charconv>
 #include <new>
 
 namespace crucible {
@@ -26,6 +27,17 @@ std::string Digest::hex() const {
     text += kDigits[byte & 15];
   }
   return text;
+}
+
+std::optional<Digest> Digest::from_hex(std::string_view text) {
+  if (text.size() != 2 * kBytes) return std::nullopt;
+  std::array<std::uint8_t, kBytes> bytes{};
+  for (std::size_t i = 0; i < kBytes; ++i) {
+    const char* begin = text.data() + 2 * i;
+    const auto [end, error] = std::from_chars(begin, begin + 2, bytes[i], 16);
+    if (error != std::errc() || end != begin + 2) return std::nullopt;
+  }
+  return Digest(bytes);
 }
 
 Sha256::Sha256() : context_(std::make_unique<Context>()) {}

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@ class Digest {
 
   std::span<const std::uint8_t> bytes() const { return bytes_; }
   std::string hex() const;  // 64 lower-case digits
+  static std::optional<Digest> from_hex(std::string_view text);
   auto operator<=>(const Digest&) const = default;
 
  private:

@@ -44,6 +44,9 @@ std::ptrdiff_t Syscalls::pwrite(int fd, const void* data, std::size_t size, std:
   return ::pwrite(fd, data, size, offset);
 }
 int Syscalls::fsync(int fd) { return ::fsync(fd); }
+int Syscalls::start_writeback(int fd, std::int64_t offset, std::int64_t size) {
+  return ::sync_file_range(fd, offset, size, SYNC_FILE_RANGE_WRITE);
+}
 int Syscalls::fallocate(int fd, std::int64_t size) {
   if (size == 0) return 0;
   const int error = ::posix_fallocate(fd, 0, size);
@@ -82,8 +85,16 @@ File& File::operator=(File&& other) noexcept {
 }
 
 Result<File> File::open_read(const fs::path& path, Syscalls& calls) {
+  return open(path, O_RDONLY, calls);
+}
+
+Result<File> File::open_write(const fs::path& path, Syscalls& calls) {
+  return open(path, O_RDWR | O_NOFOLLOW, calls);
+}
+
+Result<File> File::open(const fs::path& path, int flags, Syscalls& calls) {
   // O_NONBLOCK: opening a FIFO must not wait for a writer.
-  const int fd = calls.open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
+  const int fd = calls.open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
   if (fd < 0) return fail(from_errno(errno, "cannot open " + path.string()));
   File file(fd, path, calls);
   struct stat info{};
@@ -134,6 +145,12 @@ Status File::pwrite(std::span<const std::byte> data, std::uint64_t offset) {
   return {};
 }
 
+Status File::truncate(std::uint64_t size) {
+  if (calls_->ftruncate(fd_, static_cast<std::int64_t>(size)) != 0)
+    return fail(from_errno(errno, "cannot truncate " + path_.string()));
+  return {};
+}
+
 Status File::reserve(std::uint64_t size) {
   while (calls_->fallocate(fd_, static_cast<std::int64_t>(size)) != 0) {
     if (errno == EINTR) continue;
@@ -141,6 +158,10 @@ Status File::reserve(std::uint64_t size) {
         errno, "cannot reserve " + std::to_string(size) + " bytes for " + path_.string()));
   }
   return {};
+}
+
+void File::start_writeback(std::uint64_t offset, std::uint64_t size) {
+  calls_->start_writeback(fd_, static_cast<std::int64_t>(offset), static_cast<std::int64_t>(size));
 }
 
 Status File::sync() {

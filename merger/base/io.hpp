@@ -25,6 +25,8 @@ class Syscalls {
   virtual std::ptrdiff_t pread(int fd, void* data, std::size_t size, std::int64_t offset);
   virtual std::ptrdiff_t pwrite(int fd, const void* data, std::size_t size, std::int64_t offset);
   virtual int fsync(int fd);
+  // Asks for the pages of a range to be written out soon; does not wait for them.
+  virtual int start_writeback(int fd, std::int64_t offset, std::int64_t size);
   virtual int fallocate(int fd, std::int64_t size);  // posix_fallocate from 0; errno set
   virtual int ftruncate(int fd, std::int64_t size);
   virtual int rename_noreplace(const char* from, const char* to);  // renameat2 RENAME_NOREPLACE
@@ -48,18 +50,25 @@ class File {
   static Result<File> open_read(const std::filesystem::path& path, Syscalls& calls = system());
   // Creates a new file, read and write; fails when it exists.
   static Result<File> create(const std::filesystem::path& path, Syscalls& calls = system());
+  // An existing regular file, read and write.
+  static Result<File> open_write(const std::filesystem::path& path, Syscalls& calls = system());
 
   const std::filesystem::path& path() const { return path_; }
   Result<std::uint64_t> size() const;
   // Reads exactly data.size() bytes; a short read is kCorrupt ("file ends early").
   Status pread(std::span<std::byte> data, std::uint64_t offset) const;
   Status pwrite(std::span<const std::byte> data, std::uint64_t offset);
+  Status truncate(std::uint64_t size);
   Status reserve(std::uint64_t size);  // space for `size` bytes, or kNoSpace
+  // Has the system begin to write a range out, so that a later sync finds less to do. A hint: where
+  // it fails, sync reports what matters.
+  void start_writeback(std::uint64_t offset, std::uint64_t size);
   // A failed sync is final: the file must be thrown away (the kernel may have dropped the pages).
   Status sync();
   Status close();  // reports what the destructor would swallow
 
  private:
+  static Result<File> open(const std::filesystem::path& path, int flags, Syscalls& calls);
   File(int fd, std::filesystem::path path, Syscalls& calls)
       : fd_(fd), path_(std::move(path)), calls_(&calls) {}
   int fd_ = -1;

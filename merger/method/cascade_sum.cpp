@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <span>
 
 #include "merger/tensor/simd.hpp"
 
@@ -35,6 +36,14 @@ template <typename Row>
 void move_up(Row& from, Row& to) {
   for (std::size_t k = 0; k < from.size(); ++k) to[k] += from[k];
   from.fill(0);
+}
+
+template <typename Value>
+Value interleaved_sum(std::span<const Value> values) {
+  std::array<Value, 4> parts{};
+  const std::size_t whole = values.size() / parts.size() * parts.size();
+  for (std::size_t i = 0; i < values.size(); ++i) parts[i < whole ? i % 4 : 0] += values[i];
+  return ((parts[0] + parts[1]) + parts[2]) + parts[3];
 }
 
 unsigned ceil_log2(std::uint64_t value) {
@@ -93,7 +102,8 @@ void CascadeSum<Value>::add_tail_rows(std::array<Row, kLevels>& sums) const {
 }
 
 template <typename Value>
-Value CascadeSum<Value>::total() const {
+Value CascadeSum<Value>::total(Value rest) const {
+  if (elements_ < kLanes<Value>) return rest + interleaved_sum<Value>(tail_);
   const std::uint64_t step = 1ULL << step_bits_;
   std::array<Row, kLevels> sums{};
   const std::size_t first_level = two_levels_ ? 2 : 1;
@@ -118,25 +128,27 @@ Value CascadeSum<Value>::total() const {
   for (std::size_t part = 1; part < 4; ++part) {
     for (std::size_t k = 0; k < kWidth; ++k) sums[0][k] += sums[0][part * kWidth + k];
   }
-  Value sum = 0;
+  Value sum = rest;
   for (std::uint64_t i = row_end + whole * kWidth; i < tail_.size(); ++i) sum += tail_[i];
   for (std::size_t k = 0; k < kWidth; ++k) sum += sums[0][k];
   return sum;
 }
 
-template <typename Value>
-void LaneNorm<Value>::add(const Value* values, std::size_t count) {
-  constexpr std::size_t kWidth = kLanes<Value>;
-  const std::size_t whole = count / kWidth;
-  add_squares<Value, kWidth>(values, whole, sums_.data());
-  tail_.insert(tail_.end(), values + whole * kWidth, values + count);
+template <typename Value, std::size_t lanes, std::size_t unit>
+void LaneNorm<Value, lanes, unit>::add(const Value* values, std::size_t count) {
+  const std::size_t whole = count / unit * unit;
+  add_squares<Value, lanes>(values, whole / lanes, sums_.data());
+  tail_.insert(tail_.end(), values + whole, values + count);
 }
 
-template <typename Value>
-Value LaneNorm<Value>::norm() const {
+template <typename Value, std::size_t lanes, std::size_t unit>
+Value LaneNorm<Value, lanes, unit>::norm() const {
   Value sum = sums_[0];
   for (std::size_t k = 1; k < sums_.size(); ++k) sum += sums_[k];
-  for (const Value value : tail_) sum = std::fma(value, value, sum);
+  // Four at a time are multiplied as a register; only those after them are fused.
+  const std::size_t plain = tail_.size() / 4 * 4;
+  for (std::size_t i = 0; i < plain; ++i) sum += tail_[i] * tail_[i];
+  for (std::size_t i = plain; i < tail_.size(); ++i) sum = std::fma(tail_[i], tail_[i], sum);
   return std::sqrt(sum);
 }
 
@@ -144,5 +156,7 @@ template class CascadeSum<float>;
 template class CascadeSum<double>;
 template class LaneNorm<float>;
 template class LaneNorm<double>;
+template class LaneNorm<float, 8, 16>;
+template class LaneNorm<float, 1>;
 
 }  // namespace crucible::method

@@ -18,15 +18,16 @@ inline constexpr std::size_t kLanes = 32 / sizeof(Value);
 
 // The sum of `elements` values. A row is 4 registers; rows are added up in groups of `step` (16 or
 // more), groups in groups of `step`, and so on (4 levels), each level starting from zero; what is
-// left over is added last. Groups are independent, so blocks can be added in any order, by several
-// threads.
+// left over is added last. Fewer values than a register has lanes go to four sums in turn. Groups
+// are independent, so blocks can be added in any order, by several threads.
 template <typename Value>
 class CascadeSum {
  public:
   explicit CascadeSum(std::uint64_t elements);
   // Values [first, first + count): a block of kBlockElements, or the last and shorter one.
   void add_block(std::uint64_t first, const Value* values, std::size_t count);
-  Value total() const;  // once every block is in
+  // Once every block is in. `rest` is added with what is left over.
+  Value total(Value rest = 0) const;
 
  private:
   static constexpr std::size_t kRow = 4 * kLanes<Value>;
@@ -43,16 +44,17 @@ class CascadeSum {
   std::vector<Value> tail_;  // the values after the last whole group
 };
 
-// The Euclidean norm of `elements` values as torch's vector norm has it: one running sum of squares
-// a lane over the whole vector. Pieces must come in order.
-template <typename Value>
+// The Euclidean norm of a vector as torch's vector norm has it: one running sum of squares a lane
+// over the whole vector. `unit` values (a multiple of `lanes`) are loaded at once; those after the
+// last whole unit are added singly. Pieces must come in order.
+template <typename Value, std::size_t lanes = kLanes<Value>, std::size_t unit = lanes>
 class LaneNorm {
  public:
-  void add(const Value* values, std::size_t count);  // a multiple of kLanes but for the last piece
+  void add(const Value* values, std::size_t count);  // a multiple of `unit` but for the last piece
   Value norm() const;
 
  private:
-  std::array<Value, kLanes<Value>> sums_{};
+  std::array<Value, lanes> sums_{};
   std::vector<Value> tail_;
 };
 

@@ -1,13 +1,10 @@
 #include <array>
 
-#include "merger/method/task_vector.hpp"
+#include "merger/method/pruning_draws.hpp"
 #include "merger/tensor/simd.hpp"
 
 // DARE (Yu et al. 2023, arXiv:2311.03099): each element of a difference survives with probability
-// `density`. The draws are torch's: one 32-bit number of MT19937 an element, row-major, model after
-// model; u = (x mod 2^24) / 2^24, kept when u < density. A model with density >= 1 draws nothing.
-// Pruning and rescaling happen in float32, but in bfloat16 for bfloat16: a float64 difference that
-// is pruned loses its lower bits.
+// `density`. A model with density >= 1 draws nothing.
 namespace crucible::method {
 namespace {
 
@@ -15,9 +12,8 @@ template <typename Value>
 CRUCIBLE_CPU_LEVELS void zero_dropped(Value* delta, const std::uint32_t* draws, float density,
                                       std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
-    const float u = static_cast<float>(static_cast<std::int32_t>(draws[i] & 0xFFFFFFU)) * 0x1p-24F;
     const auto kept = static_cast<Value>(static_cast<float>(delta[i]));
-    delta[i] = u < density ? kept : Value{0};
+    delta[i] = uniform_of(draws[i]) < density ? kept : Value{0};
   }
 }
 
@@ -26,7 +22,7 @@ class RandomPruner : public Pruner<Value> {
  public:
   RandomPruner(const Mt19937& random, float density) : random_(random), density_(density) {}
   void prune(std::span<Value> delta) override {
-    std::array<std::uint32_t, 2048> draws;
+    alignas(64) std::array<std::uint32_t, kPieceElements> draws;
     while (!delta.empty()) {
       const std::size_t size = std::min(draws.size(), delta.size());
       random_.draw(std::span(draws).first(size));
@@ -40,41 +36,20 @@ class RandomPruner : public Pruner<Value> {
   float density_;
 };
 
-// Remembers where in the stream each tile begins, so that tiles can be drawn in any order and more
-// than once: 2.5 kB a tile instead of a mask.
 template <typename Value>
 class RandomSparsifier : public Sparsifier<Value> {
  public:
   // probabilities: the densities as numbers of the type that is pruned in.
-  RandomSparsifier(std::span<const double> densities, std::vector<float> probabilities,
-                   const Tiles<Value>& tiles, Mt19937& random)
-      : probabilities_(std::move(probabilities)), starts_(densities.size()) {
-    for (std::size_t m = 0; m < densities.size(); ++m) {
-      if (densities[m] >= 1) continue;
-      for (std::uint64_t tile = 0; tile < tiles.count(); ++tile) {
-        starts_[m].push_back(random);
-        const std::uint64_t left = tiles.elements() - tile * tiles.tile_elements();
-        random.skip(std::min<std::uint64_t>(tiles.tile_elements(), left));
-      }
-    }
-  }
+  RandomSparsifier(PruningDraws draws, std::vector<float> probabilities)
+      : draws_(std::move(draws)), probabilities_(std::move(probabilities)) {}
   std::unique_ptr<Pruner<Value>> begin(std::size_t model, std::uint64_t tile) const override {
-    if (starts_[model].empty()) return nullptr;
-    return std::make_unique<RandomPruner<Value>>(starts_[model][tile], probabilities_[model]);
+    if (!draws_.has(model)) return nullptr;
+    return std::make_unique<RandomPruner<Value>>(draws_.start(model, tile), probabilities_[model]);
   }
 
  private:
+  PruningDraws draws_;
   std::vector<float> probabilities_;
-  std::vector<std::vector<Mt19937>> starts_;  // [model][tile]
-};
-
-template <typename A>
-struct PruneIn {
-  using Type = F32;
-};
-template <>
-struct PruneIn<BF16> {
-  using Type = BF16;
 };
 
 class Dare : public TypedMethod<Dare> {
@@ -92,16 +67,15 @@ class Dare : public TypedMethod<Dare> {
     auto vectors = read_task_vectors<A>(task, tiles.elements());
     vectors.elect_sign = elect_sign_;
     std::vector<float> probabilities;
+    std::vector<bool> draws;
     for (const double density : vectors.densities) {
       probabilities.push_back(coefficient<In>(density));
+      draws.push_back(density < 1);
     }
     vectors.sparsifier = std::make_shared<const RandomSparsifier<Value>>(
-        vectors.densities, std::move(probabilities), tiles, random);
-    if (vectors.rescale) {
-      if (auto status = compute_rescaling<A, In>(vectors, tiles); !status)
-        return fail(std::move(status.error()));
-    }
-    return apply_task_vectors<A>(std::move(vectors));
+        PruningDraws(draws, tiles.elements(), tiles.tile_elements(), random),
+        std::move(probabilities));
+    return rescale_and_apply<A, In>(std::move(vectors), tiles);
   }
 
  private:

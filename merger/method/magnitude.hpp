@@ -2,33 +2,28 @@
 
 #include <cstdint>
 #include <memory>
-#include <vector>
+#include <span>
 
+#include "merger/method/magnitude_selection.hpp"
 #include "merger/method/task_vector.hpp"
 
-// Pruning by magnitude: the k = trunc(density * n) elements of largest |delta| survive, at least
-// one when density > 0. The k-th magnitude is found exactly by two histograms over the bits of
-// |delta| as float32 (whose order is the numbers' order). Among equals at the threshold, lower
-// indices are kept.
+// Pruning by magnitude: of each model's differences, those whose |delta| has a rank within a range
+// survive. Magnitudes are compared as float32.
 namespace crucible::method {
 
-// What decides for one model: greater magnitudes are kept, equal ones while the tile's quota lasts.
-struct MagnitudeThreshold {
-  bool keeps_all = false;
-  bool keeps_none = false;
-  std::uint32_t bits = 0;                    // of the k-th largest magnitude
-  std::uint64_t equals_kept = 0;             // how many of exactly that magnitude survive
-  std::vector<std::uint64_t> equals_before;  // one a tile: equals in the tiles before it
-};
+// The k = trunc(density * n) largest (TIES): at least one when density > 0, everything from 1 on.
+RankRange largest(double density, std::uint64_t elements);
 
-// What the search for one model's threshold takes in each worker.
-inline constexpr std::uint64_t kHistogramBytes = ((1U << 16) + 1) * sizeof(std::uint64_t);
+// Without the trunc(gamma * n) largest and so many of the smallest that trunc(density * n) are
+// left, as far as that is possible (Model Breadcrumbs); everything from density 1 on.
+RankRange without_extremes(double density, double gamma, std::uint64_t elements);
 
-// Number of elements that survive.
-std::uint64_t kept_count(double density, std::uint64_t elements);
-
+// One range a model. Tensor memory: ranking_bytes.
 template <typename A>
-Result<std::shared_ptr<const Sparsifier<typename A::Value>>> prepare_magnitude(
-    const TaskVectors<A>& vectors, Tiles<typename A::Value>& tiles);
+Result<std::shared_ptr<const Sparsifier<typename A::Value>>> prepare_ranked(
+    const TaskVectors<A>& vectors, std::span<const RankRange> ranges,
+    Tiles<typename A::Value>& tiles, Compatibility compatibility);
+
+std::uint64_t ranking_bytes(const TensorTask& task, std::uint64_t elements);
 
 }  // namespace crucible::method

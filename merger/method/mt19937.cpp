@@ -51,6 +51,7 @@ void Mt19937::twist() {
 }
 
 void Mt19937::draw(std::span<std::uint32_t> out) {
+  drawn_ += out.size();
   while (!out.empty()) {
     if (position_ == kWords) twist();
     const std::size_t size = std::min(out.size(), kWords - position_);
@@ -61,6 +62,7 @@ void Mt19937::draw(std::span<std::uint32_t> out) {
 }
 
 void Mt19937::skip(std::uint64_t count) {
+  drawn_ += count;
   while (count > 0) {
     if (position_ == kWords) twist();
     const std::uint64_t size = std::min<std::uint64_t>(count, kWords - position_);

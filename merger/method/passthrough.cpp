@@ -1,17 +1,9 @@
-#include <algorithm>
-
 #include "merger/method/method.hpp"
-#include "merger/tensor/simd.hpp"
+#include "merger/method/offsets.hpp"
 
 // One model's tensor, as it is or times `scale`; with slices it stacks layers of several models.
 namespace crucible::method {
 namespace {
-
-template <typename A>
-CRUCIBLE_CPU_LEVELS void multiply(const typename A::Value* input, typename A::Value factor,
-                                  typename A::Value* out, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) out[i] = A::round(input[i] * factor);
-}
 
 class Passthrough : public TypedMethod<Passthrough> {
  public:
@@ -21,10 +13,7 @@ class Passthrough : public TypedMethod<Passthrough> {
   Result<Apply<typename A::Value>> prepare_as(const TensorTask& task, Tiles<typename A::Value>&,
                                               Mt19937&) const {
     using Value = typename A::Value;
-    if (!task.models.front().has("scale")) {
-      return
-          [](const Tile<Value>& tile, Value* out) { std::copy_n(tile.inputs[0], tile.count, out); };
-    }
+    if (!task.models.front().has("scale")) return copy_input<Value>(0);
     const auto scale = static_cast<Value>(task.models.front().number("scale"));
     return [scale](const Tile<Value>& tile, Value* out) {
       multiply<A>(tile.inputs[0], scale, out, tile.count);

@@ -4,14 +4,16 @@
 
 #include "merger/method/cascade_sum.hpp"
 #include "merger/method/method.hpp"
+#include "merger/method/offsets.hpp"
+#include "merger/method/torch_math.hpp"
 
 #include "merger/tensor/simd.hpp"
 
 // Spherical interpolation between the base a and the other model b (Shoemake 1985), the whole
 // tensor taken as one vector. With d = <a/|a|, b/|b|> and theta = acos d:
 //   out = sin((1-t) theta)/sin theta * a + sin(t theta)/sin theta * b,
-// or (1-t) a + t b when |d| > 0.9995. Computed in float32 (float64 for F64), rounded once.
-// Norms and the dot product go by chunks of 2^20 elements.
+// or (1-t) a + t b when |d| > 0.9995; t beyond 0 and 1 extrapolates. Computed in float32 (float64
+// for F64), rounded once. Norms and the dot product go by chunks of 2^20 elements.
 namespace crucible::method {
 namespace {
 
@@ -81,8 +83,10 @@ class UnitDot {
 
 class Slerp : public TypedMethod<Slerp> {
  public:
-  // A tensor that only one of the two has is copied.
-  bool accepts(std::size_t inputs, bool) const override { return inputs == 1 || inputs == 2; }
+  bool accepts(std::size_t inputs, bool has_base) const override { return has_base && inputs == 2; }
+  Incomplete when_incomplete(std::size_t inputs, bool) const override {
+    return inputs == 1 ? Incomplete::kCopy : Incomplete::kMerge;
+  }
   std::uint64_t statistics_bytes(std::size_t) const override {
     return kBlockElements * sizeof(double);
   }
@@ -91,10 +95,7 @@ class Slerp : public TypedMethod<Slerp> {
   Result<Apply<typename A::Value>> prepare_as(const TensorTask& task,
                                               Tiles<typename A::Value>& tiles, Mt19937&) const {
     using Value = typename A::Value;
-    if (task.models.size() == 1) {
-      return
-          [](const Tile<Value>& tile, Value* out) { std::copy_n(tile.inputs[0], tile.count, out); };
-    }
+    if (task.models.size() == 1) return copy_input<Value>(0);
     const std::size_t base = task.base.value_or(0);
     const std::size_t other = 1 - base;
     const auto dot = unit_dot<Value>(tiles, base, other);
@@ -129,14 +130,13 @@ class Slerp : public TypedMethod<Slerp> {
   }
 
   template <typename Value>
-  static std::pair<Value, Value> factors(Value dot, double t) {
-    if (std::abs(dot) > static_cast<Value>(kColinear)) {
-      return {static_cast<Value>(1 - t), static_cast<Value>(t)};
-    }
-    const Value theta = std::acos(dot);
-    const Value sine = std::sin(theta);
-    return {std::sin(static_cast<Value>(1 - t) * theta) / sine,
-            std::sin(static_cast<Value>(t) * theta) / sine};
+  static std::pair<Value, Value> factors(Value dot, double position) {
+    const auto t = static_cast<Value>(position);
+    const Value rest = Value{1} - t;
+    if (std::abs(dot) > static_cast<Value>(kColinear)) return {rest, t};
+    const Value theta = acos_as_torch(dot);
+    const Value sine = sin_as_torch(theta);
+    return {sin_as_torch(rest * theta) / sine, sin_as_torch(t * theta) / sine};
   }
 };
 

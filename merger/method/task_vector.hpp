@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -12,10 +13,10 @@
 
 // What the task-vector methods share (Task Arithmetic, Ilharco et al. 2022, arXiv:2212.04089, and
 // its sparsifying relatives):
-//   delta_i = x_i - base;  prune;  optionally rescale to the L1 norm from before;  d_i = w_i
-//   delta_i merged  = sum of d_i, or of those that agree with the elected sign (TIES,
-//   arXiv:2306.01708) out     = base + lambda * merged, merged divided by the sum of weights when
-//   `normalize`
+//   delta_i = x_i - base;  prune;  optionally rescale to the L1 norm from before
+//   d_i = w_i * delta_i
+//   merged = sum of d_i, or of those that agree with the elected sign (TIES, arXiv:2306.01708)
+//   out = base + lambda * merged, merged divided by the sum of weights when `normalize`
 // Every line rounds to the work type.
 namespace crucible::method {
 
@@ -34,6 +35,7 @@ struct TaskVectors {
   bool rescale = false;
   double lambda = 1;
   std::uint64_t elements = 0;
+  bool rescale_in_float32 = false;  // pruned differences were cut to float32: the product is, too
   std::shared_ptr<const Sparsifier<Value>> sparsifier;  // nullptr: nothing is pruned
 };
 
@@ -55,47 +57,35 @@ TaskVectors<A> read_task_vectors(const TensorTask& task, std::uint64_t elements)
   return vectors;
 }
 
-// Calls visit(offset, delta) for successive pieces of model `m`'s difference in `tile`.
-template <typename A, typename Visit>
-void for_each_delta(const TaskVectors<A>& vectors, const Tile<typename A::Value>& tile,
-                    std::size_t m, std::size_t from, std::size_t count, const Visit& visit) {
-  using Value = typename A::Value;
-  alignas(64) std::array<Value, kPieceElements> delta;
-  for (std::size_t offset = from; offset < from + count; offset += kPieceElements) {
-    const std::size_t size = std::min(kPieceElements, from + count - offset);
-    subtract<A>(tile.inputs[vectors.models[m]] + offset, tile.inputs[vectors.base] + offset,
-                delta.data(), size);
-    visit(offset, std::span<Value>(delta.data(), size));
-  }
-}
-
 // What compute_rescaling takes in each worker.
-inline constexpr std::uint64_t kRescalingBytes = 2 * kBlockElements * sizeof(double);
+inline constexpr std::uint64_t kRescalingBytes = 3 * kBlockElements * sizeof(double);
 
 // Fills `factors` with sum|delta| / sum|pruned delta|, both rounded to the work type (`Sum`: the
 // type that the pruning is done in, float32 for float16 under random pruning).
 template <typename A, typename Sum = A>
 Status compute_rescaling(TaskVectors<A>& vectors, Tiles<typename A::Value>& tiles) {
   using Value = typename A::Value;
+  struct Room {
+    std::vector<Value> block, pruned;
+    std::vector<typename Sum::Value> scratch;
+  };
   const std::size_t count = vectors.models.size();
   std::vector<MagnitudeSum<Sum>> before(count, MagnitudeSum<Sum>(tiles.elements()));
   std::vector<MagnitudeSum<Sum>> after(count, MagnitudeSum<Sum>(tiles.elements()));
-  auto status = tiles.scan([&](unsigned, const Tile<Value>& tile) {
+  std::vector<Room> rooms(tiles.workers());
+  auto status = tiles.scan([&](unsigned worker, const Tile<Value>& tile) {
+    Room& room = rooms[worker];
     for (std::size_t m = 0; m < count; ++m) {
       const auto pruner = vectors.sparsifier->begin(m, tile.index);
       if (pruner == nullptr) continue;
       for (std::size_t from = 0; from < tile.count; from += kBlockElements) {
-        const std::size_t size = std::min(kBlockElements, tile.count - from);
-        std::vector<Value> block(size);
-        std::vector<Value> pruned(size);
-        for_each_delta<A>(vectors, tile, m, from, size,
-                          [&](std::size_t offset, std::span<Value> delta) {
-                            std::ranges::copy(delta, block.data() + (offset - from));
-                            pruner->prune(delta);
-                            std::ranges::copy(delta, pruned.data() + (offset - from));
-                          });
-        before[m].add_block(tile.first + from, block);
-        after[m].add_block(tile.first + from, pruned);
+        room.block.resize(std::min(kBlockElements, tile.count - from));
+        subtract<A>(tile.inputs[vectors.models[m]] + from, tile.inputs[vectors.base] + from,
+                    room.block.data(), room.block.size());
+        room.pruned = room.block;
+        pruner->prune(room.pruned);
+        before[m].template add_block<Value>(tile.first + from, room.block, room.scratch);
+        after[m].template add_block<Value>(tile.first + from, room.pruned, room.scratch);
       }
     }
   });
@@ -109,6 +99,24 @@ Status compute_rescaling(TaskVectors<A>& vectors, Tiles<typename A::Value>& tile
     vectors.factors[m] = static_cast<Value>(Sum::round(all / kept));
   }
   return {};
+}
+
+// delta *= factor of model m.
+template <typename A>
+void rescale(const TaskVectors<A>& vectors, std::size_t m, typename A::Value* delta,
+             std::size_t count) {
+  using Value = typename A::Value;
+  const Value factor = vectors.factors[m];
+  if (factor == Value{1}) return;
+  if constexpr (std::is_same_v<A, F64>) {
+    if (vectors.rescale_in_float32) {
+      const auto narrow = static_cast<float>(factor);
+      for (std::size_t i = 0; i < count; ++i)
+        delta[i] = static_cast<double>(static_cast<float>(delta[i]) * narrow);
+      return;
+    }
+  }
+  scale<A>(delta, factor, count);
 }
 
 // The tile function, once pruning and rescaling are known.
@@ -137,12 +145,24 @@ Apply<typename A::Value> apply_task_vectors(TaskVectors<A> vectors) {
         Value* delta = weighted.data() + m * kPieceElements;
         subtract<A>(tile.inputs[vectors.models[m]] + offset, base + offset, delta, size);
         if (pruners[m] != nullptr) pruners[m]->prune(std::span<Value>(delta, size));
-        if (vectors.factors[m] != Value{1}) scale<A>(delta, vectors.factors[m], size);
+        rescale<A>(vectors, m, delta, size);
         scale<A>(delta, vectors.weights[m], size);
       }
       combiner.combine(rows, base + offset, tile.first + offset, out + offset, size);
     }
   };
+}
+
+// The last steps of every pruning method. `In`: the type that it prunes in.
+template <typename A, typename In = A>
+Result<Apply<typename A::Value>> rescale_and_apply(TaskVectors<A> vectors,
+                                                   Tiles<typename A::Value>& tiles) {
+  vectors.rescale_in_float32 = std::is_same_v<A, F64> && std::is_same_v<In, F32>;
+  if (vectors.rescale) {
+    if (auto status = compute_rescaling<A, In>(vectors, tiles); !status)
+      return fail(std::move(status.error()));
+  }
+  return apply_task_vectors<A>(std::move(vectors));
 }
 
 }  // namespace crucible::method

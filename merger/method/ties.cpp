@@ -11,20 +11,23 @@ class Ties : public TypedMethod<Ties> {
   std::uint64_t statistics_bytes(std::size_t inputs) const override {
     return inputs * kHistogramBytes + kRescalingBytes;
   }
+  std::uint64_t tensor_bytes(const TensorTask& task, std::uint64_t elements,
+                             unsigned) const override {
+    return ranking_bytes(task, elements);
+  }
 
   template <typename A>
   Result<Apply<typename A::Value>> prepare_as(const TensorTask& task,
                                               Tiles<typename A::Value>& tiles, Mt19937&) const {
     auto vectors = read_task_vectors<A>(task, tiles.elements());
     vectors.elect_sign = true;
-    auto sparsifier = prepare_magnitude<A>(vectors, tiles);
+    std::vector<RankRange> ranges;
+    for (const double density : vectors.densities)
+      ranges.push_back(largest(density, tiles.elements()));
+    auto sparsifier = prepare_ranked<A>(vectors, ranges, tiles, task.compatibility);
     if (!sparsifier) return fail(std::move(sparsifier.error()));
     vectors.sparsifier = std::move(*sparsifier);
-    if (vectors.rescale) {
-      if (auto status = compute_rescaling<A>(vectors, tiles); !status)
-        return fail(std::move(status.error()));
-    }
-    return apply_task_vectors<A>(std::move(vectors));
+    return rescale_and_apply<A>(std::move(vectors), tiles);
   }
 };
 

@@ -44,6 +44,14 @@ class Tiles {
   // `in_order`. Errors: reading the inputs, kCancelled.
   using Visit = std::function<void(unsigned worker, const Tile<Value>& tile)>;
   virtual Status scan(const Visit& visit, bool in_order = false) = 0;
+
+  // For sums that go through the tensor from its first element to its last: after visit, which runs
+  // for several tiles at the same time, calls fold for one tile after the other, in order.
+  virtual Status scan_folding(const Visit& visit, const Visit& fold) = 0;
+
+  // As scan, but tiles end where rows of `row_elements` end: each has as many whole rows as
+  // tile_elements() holds, and at least one. For statistics of rows; several at the same time.
+  virtual Status scan_rows(std::uint64_t row_elements, const Visit& visit) = 0;
 };
 
 // Computes one tile of the output into `out` (tile.count values, rounded to the work type). Called

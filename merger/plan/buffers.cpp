@@ -7,14 +7,16 @@
 namespace crucible::plan {
 namespace {
 
-constexpr std::uint64_t kLargestTile = method::kChunkElements;
+// A worker's room for a tile of a few inputs then stays in its second-level cache; larger tiles
+// cost half as much time again, smaller ones gain nothing.
+constexpr std::uint64_t kLargestTile = 2 * method::kBlockElements;
 
 // One element in one worker: the value of every input, one raw input, the output as value and raw.
 std::uint64_t bytes_per_element(const PlannedTensor& planned) {
   const std::uint64_t value = planned.task.dtype == tensor::DType::kF64 ? 8 : 4;
   std::uint64_t raw = 0;
   for (const PlannedInput& input : planned.inputs) {
-    raw = std::max<std::uint64_t>(raw, tensor::byte_size(input.location.entry->dtype));
+    raw = std::max<std::uint64_t>(raw, tensor::byte_size(input.source->dtype()));
   }
   return (planned.inputs.size() + 1) * value + raw + tensor::byte_size(planned.output);
 }
@@ -38,10 +40,32 @@ BufferPlan plan_buffers(const MergePlan& plan, const MergeOptions& options) {
   buffers.budget_bytes = std::max(options.memory_bytes > fixed ? options.memory_bytes - fixed : 0,
                                   element * method::kBlockElements);
   for (const PlannedTensor& planned : plan.tensors) {
-    buffers.bytes = std::max(buffers.bytes, fixed + buffers.workers * bytes_per_element(planned) *
-                                                        tile_elements(planned, buffers));
+    const std::uint64_t tiles =
+        buffers.workers * bytes_per_element(planned) * tile_elements(planned, buffers);
+    const std::uint64_t whole =
+        planned.copied ? 0
+                       : plan.method->tensor_bytes(planned.task, planned.elements, buffers.workers);
+    std::uint64_t kept = 0;
+    if (!planned.copied && plan.method->statistics_bytes(planned.inputs.size()) > 0)
+      kept = kept_bytes(planned);
+    if (fixed + tiles + whole + kept > options.memory_bytes) kept = 0;
+    buffers.keeps.push_back(kept > 0);
+    buffers.kept_bytes = std::max(buffers.kept_bytes, kept);
+    buffers.bytes = std::max(buffers.bytes, fixed + tiles + whole + kept);
   }
   return buffers;
+}
+
+std::uint64_t kept_bytes(const PlannedTensor& planned, std::size_t input) {
+  constexpr std::uint64_t kCacheLine = 64;
+  const std::uint64_t element = tensor::byte_size(planned.inputs[input].source->dtype());
+  return (planned.elements * element + kCacheLine - 1) / kCacheLine * kCacheLine;
+}
+
+std::uint64_t kept_bytes(const PlannedTensor& planned) {
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < planned.inputs.size(); ++i) bytes += kept_bytes(planned, i);
+  return bytes;
 }
 
 std::size_t tile_elements(const PlannedTensor& planned, const BufferPlan& buffers) {

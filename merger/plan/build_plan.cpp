@@ -1,8 +1,14 @@
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <sstream>
+#include <tuple>
 #include <utility>
 
+#include "merger/plan/agreement.hpp"
+#include "merger/plan/layer_config.hpp"
 #include "merger/plan/layout.hpp"
+#include "merger/plan/vocabulary.hpp"
 #include "merger/recipe/method_info.hpp"
 
 namespace crucible::plan {
@@ -25,8 +31,25 @@ std::string text_of(const tensor::Shape& shape) {
   return text + "]";
 }
 
+// Filters are parts of names: every name that a tensor goes by counts.
+std::string filter_text(const TensorTemplate& tensor, std::uint64_t layer) {
+  std::string text;
+  for (const std::string& name : tensor.spellings(layer)) text += (text.empty() ? "" : "\n") + name;
+  return text;
+}
+
+// The first name that the model has, and its number; else nullptr and 0.
+std::pair<checkpoint::TensorSourcePtr, std::size_t> first_present(
+    const checkpoint::Weights& weights, const std::vector<std::string>& names) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (auto tensor = weights.find(names[i])) return {std::move(tensor), i};
+  }
+  return {};
+}
+
 // Where one output tensor stands: its section, depth and template.
 struct Position {
+  const ModuleLayout* module = nullptr;
   const Section* section = nullptr;
   const TensorTemplate* tensor = nullptr;
   std::size_t sources = 0;  // how many of the section's sources feed it
@@ -37,9 +60,10 @@ struct Position {
 
 class PlanBuilder {
  public:
-  PlanBuilder(const recipe::Recipe& recipe, MergePlan& plan, const Layout& layout,
-              FaultList& faults)
+  PlanBuilder(const recipe::Recipe& recipe, method::Compatibility compatibility, MergePlan& plan,
+              const Layout& layout, FaultList& faults)
       : recipe_(recipe),
+        compatibility_(compatibility),
         info_(*recipe::find_method(recipe.merge_method)),
         plan_(plan),
         layout_(layout),
@@ -47,21 +71,30 @@ class PlanBuilder {
 
   void build() {
     const checkpoint::Architecture& architecture = *plan_.models.front().architecture;
-    const Section& first = layout_.sections.front();
-    const Section& last = layout_.sections.back();
-    for (const TensorTemplate& tensor : architecture.before) {
-      add({&first, &tensor, first.sources.size(), 0, 0, 0});
-    }
-    for (const Section& section : layout_.sections) {
+    for (std::size_t i = 0; i < architecture.modules.size(); ++i)
+      add_module(architecture.modules[i], layout_.modules[i]);
+    plan_.layers = plan_.modules.front().layers;
+    choose_names();
+    std::ranges::stable_sort(plan_.tensors, {}, &PlannedTensor::order_key);
+  }
+
+ private:
+  void add_module(const checkpoint::Module& module, const ModuleLayout& layout) {
+    PlannedModule& planned = plan_.modules.emplace_back();
+    planned.sliced = layout.sliced;
+    const Section& first = layout.sections.front();
+    const Section& last = layout.sections.back();
+    for (const TensorTemplate& tensor : module.before)
+      add({&layout, &first, &tensor, first.sources.size(), 0, 0, 0});
+    for (const Section& section : layout.sections) {
       for (std::uint64_t k = 0; k < section.layers; ++k) {
         const double depth = section.layers == 1
                                  ? 1.0
                                  : static_cast<double>(k) / static_cast<double>(section.layers - 1);
-        for (const TensorTemplate& tensor : architecture.layer) {
-          add({&section, &tensor, section.sources.size(), depth, k, plan_.layers});
-        }
-        plan_.layer_origins.push_back(origin(section) + k);
-        ++plan_.layers;
+        for (const TensorTemplate& tensor : module.layer)
+          add({&layout, &section, &tensor, section.sources.size(), depth, k, planned.layers});
+        planned.origins.push_back(origin(section) + k);
+        ++planned.layers;
       }
     }
     // The reference takes only as many sources for the final tensors as the first slice has.
@@ -72,11 +105,9 @@ class PlanBuilder {
                                     std::to_string(tail) + " sources, as mergekit does",
                                 "give the first and the last slice equally many sources"});
     }
-    for (const TensorTemplate& tensor : architecture.after) add({&last, &tensor, tail, 0, 0, 0});
-    std::ranges::stable_sort(plan_.tensors, {}, &PlannedTensor::order_key);
+    for (const TensorTemplate& tensor : module.after) add({&layout, &last, &tensor, tail, 0, 0, 0});
   }
 
- private:
   // First layer of the donor's part in a section, or of its first source.
   std::uint64_t origin(const Section& section) const {
     for (const Source& source : section.sources) {
@@ -90,18 +121,74 @@ class PlanBuilder {
     planned.name = at.tensor->in_layer(at.output_layer);
     std::vector<const Source*> sources;
     if (!collect_inputs(at, planned, sources)) return;
-    if (!choose_types(planned, *sources.front()) || !check_shapes(at, planned, sources)) return;
-    if (!plan_.method->accepts(planned.inputs.size(), planned.task.base.has_value())) {
-      faults_.add(at.section->path.empty() ? "models" : at.section->path + ".sources",
-                  why_not_accepted(at, planned));
+    const method::Incomplete fate = fate_of(at, planned);
+    if (fate == method::Incomplete::kDrop) {
+      plan_.warnings.push_back(
+          {inputs_path(at), planned.name + " is left out: too few of the models have it", ""});
       return;
     }
+    if (!choose_types(planned, *sources.front(), fate == method::Incomplete::kCopy) ||
+        !align_inputs(plan_, *at.tensor, inputs_path(at), planned, faults_) ||
+        !check_shapes(at, planned, sources)) {
+      return;
+    }
+    if (fate != method::Incomplete::kCopy && !accepted(at, planned)) {
+      faults_.add(inputs_path(at), why_not_accepted(at, planned));
+      return;
+    }
+    planned.task.shape = planned.shape;
+    planned.task.compatibility = compatibility_;
     set_parameters(at, planned, sources);
+    if (fate != method::Incomplete::kCopy && !planned.copied) check_parameters(at, planned);
     plan_.tensors.push_back(std::move(planned));
+    places_.push_back({at.tensor, at.output_layer});
+  }
+
+  // Names that the inputs agree on stay, even where they are not the table's; where they disagree
+  // in one, the table's are used throughout, and so they are where mergekit is to be matched.
+  void choose_names() {
+    const bool agreed =
+        std::ranges::all_of(spellings_, [](const auto& used) { return used.second.size() == 1; });
+    const bool packed = plan_.models.front().architecture->packed_experts;
+    if (!agreed || packed || compatibility_ == method::Compatibility::kMergekit) return;
+    for (std::size_t i = 0; i < places_.size(); ++i) {
+      const auto& [tensor, layer] = places_[i];
+      plan_.tensors[i].name = tensor->spellings(layer)[*spellings_.at(tensor).begin()];
+    }
+  }
+
+  static std::string inputs_path(const Position& at) {
+    return at.section->path.empty() ? "models" : at.section->path + ".sources";
+  }
+
+  // Once for a recipe: what is wrong for one tensor is mostly wrong for all.
+  void check_parameters(const Position& at, const PlannedTensor& planned) {
+    const auto status = plan_.method->check(planned.task);
+    if (status || std::exchange(parameters_reported_, true)) return;
+    faults_.add((at.section->path.empty() ? "" : at.section->path + ".") + "parameters",
+                planned.name + ": " + status.error().message);
+  }
+
+  method::Incomplete fate_of(const Position& at, const PlannedTensor& planned) const {
+    if (!at.tensor->optional || planned.inputs.size() == at.sources) {
+      return method::Incomplete::kMerge;
+    }
+    return plan_.method->when_incomplete(planned.inputs.size(), planned.task.base.has_value());
+  }
+
+  // A base model that lacks the tensor is not the same as a recipe without a base model.
+  bool lacks_base(const Position& at, const PlannedTensor& planned) const {
+    if (planned.task.base || info_.base_model == recipe::BaseModelUse::kIgnored) return false;
+    return info_.base_model == recipe::BaseModelUse::kRequired || at.section->base.has_value();
+  }
+
+  bool accepted(const Position& at, const PlannedTensor& planned) const {
+    return !lacks_base(at, planned) &&
+           plan_.method->accepts(planned.inputs.size(), planned.task.base.has_value());
   }
 
   std::string why_not_accepted(const Position& at, const PlannedTensor& planned) const {
-    if (info_.base_model == recipe::BaseModelUse::kRequired && !planned.task.base) {
+    if (lacks_base(at, planned)) {
       return recipe_.merge_method + " needs the base model's " + at.tensor->name +
              ", which it lacks";
     }
@@ -117,33 +204,36 @@ class PlanBuilder {
     for (std::size_t i = 0; i < at.sources; ++i) {
       const Source& source = at.section->sources[i];
       const PlannedModel& model = plan_.models[source.model];
-      std::string name = at.tensor->in_layer(source.first_layer + at.layer_in_section);
-      checkpoint::TensorLocation location = model.checkpoint.find(name);
-      by_name = by_name || location.shard != nullptr;
-      if (location.shard == nullptr && !at.tensor->tied_to.empty()) {
-        name = at.tensor->tied_to;
-        location = model.checkpoint.find(name);
+      const auto names = at.tensor->spellings(source.first_layer + at.layer_in_section);
+      auto [tensor, number] = first_present(*model.weights, names);
+      std::string name = names[number];
+      if (tensor != nullptr) {
+        by_name = true;
+        spellings_[at.tensor].insert(number);
+      } else if (const auto tied = at.tensor->tied_spellings(); !tied.empty()) {
+        std::tie(tensor, number) = first_present(*model.weights, tied);
+        name = tied[number];
       }
-      if (location.shard == nullptr) {
+      if (tensor == nullptr) {
         if (at.tensor->optional) continue;
         faults_.add(model.recipe_path, model.reference.text() + " lacks tensor " + name);
         complete = false;
         continue;
       }
       if (at.section->base == source.model) planned.task.base = planned.inputs.size();
-      planned.inputs.push_back({source.model, location});
+      planned.inputs.push_back({source.model, std::move(tensor)});
       planned.order_key = std::max(planned.order_key, name);
       sources.push_back(&source);
     }
     return complete && by_name;
   }
 
-  // Work and output types from the recipe and the inputs.
-  bool choose_types(PlannedTensor& planned, const Source& first_source) {
-    const DType first = planned.inputs.front().location.entry->dtype;
+  // Work and output types from the recipe and the inputs; `single`: the tensor will be copied.
+  bool choose_types(PlannedTensor& planned, const Source& first_source, bool single) {
+    const DType first = planned.inputs.front().source->dtype();
     DType promoted = first;
     for (const PlannedInput& input : planned.inputs) {
-      const DType dtype = input.location.entry->dtype;
+      const DType dtype = input.source->dtype();
       planned.copied = planned.copied || !tensor::is_floating(dtype);
       if (dtype == first) continue;
       if (planned.copied || !tensor::is_floating(first)) {
@@ -159,24 +249,26 @@ class PlanBuilder {
       return true;
     }
     planned.task.dtype = recipe_.dtype.value_or(promoted);
-    planned.output = recipe_.out_dtype.value_or(planned.task.dtype);
+    const DType result =
+        single ? planned.task.dtype : plan_.method->result_dtype(planned.task.dtype);
+    planned.output = recipe_.out_dtype.value_or(result);
     return true;
   }
 
   bool check_shapes(const Position& at, PlannedTensor& planned,
                     const std::vector<const Source*>& sources) {
-    planned.shape = planned.inputs.front().location.entry->shape;
+    planned.shape = planned.inputs.front().source->shape();
     planned.elements = tensor::element_count(planned.shape).value_or(0);
     const PlannedModel& first = plan_.models[planned.inputs.front().model];
     bool equal = true;
     for (std::size_t i = 0; i < planned.inputs.size(); ++i) {
       const PlannedModel& model = plan_.models[planned.inputs[i].model];
-      const tensor::Shape& shape = planned.inputs[i].location.entry->shape;
+      const tensor::Shape& shape = planned.inputs[i].source->shape();
       warn_of_config(at, model, shape);
       if (shape == planned.shape) continue;
       equal = false;
       if (!shape_faults_.emplace(at.tensor, sources[i]->model).second) continue;
-      const bool vocabulary = at.tensor->shape.front() == "vocab_size";
+      const bool vocabulary = is_vocabulary_tensor(*at.tensor);
       const std::string sizes = planned.name + " is " + text_of(shape) + " in " +
                                 model.reference.text() + " and " + text_of(planned.shape) + " in " +
                                 first.reference.text();
@@ -184,7 +276,8 @@ class PlanBuilder {
                   vocabulary && shape.front() != planned.shape.front()
                       ? "vocabularies differ in size: " + sizes
                       : sizes,
-                  vocabulary ? "use models with the same tokenizer; vocabularies are not aligned"
+                  vocabulary ? "align the vocabularies: `tokenizer_source: union` (or base, or a "
+                               "model), or use models with the same tokenizer"
                              : "models must have the same layer sizes");
     }
     return equal;
@@ -192,7 +285,8 @@ class PlanBuilder {
 
   // A shape that contradicts the model's own configuration merges, but the result may not load.
   void warn_of_config(const Position& at, const PlannedModel& model, const tensor::Shape& shape) {
-    const auto expected = checkpoint::expected_shape(*at.tensor, model.checkpoint.config());
+    if (plan_.tokenizer && is_vocabulary_tensor(*at.tensor)) return;  // rows are the tokenizer's
+    const auto expected = checkpoint::expected_shape(*at.tensor, model.checkpoint->config());
     if (!expected || *expected == shape) return;
     const auto number = static_cast<std::size_t>(&model - plan_.models.data());
     if (!config_warnings_.emplace(at.tensor, number).second) return;
@@ -207,15 +301,16 @@ class PlanBuilder {
     planned.task.models.resize(sources.size());
     for (const recipe::ParameterInfo& parameter : info_.parameters) {
       if (!parameter.per_model) {
-        set_value(parameter, lookup(parameter, at, nullptr, planned.name),
+        set_value(parameter,
+                  lookup(parameter, at, nullptr, filter_text(*at.tensor, at.output_layer)),
                   shared_path(at, parameter), planned.task.shared);
         continue;
       }
       for (std::size_t i = 0; i < sources.size(); ++i) {
         const bool is_base =
-            planned.task.base == i && info_.base_model == recipe::BaseModelUse::kRequired;
-        const std::string name = at.tensor->in_layer(sources[i]->first_layer + at.layer_in_section);
-        auto value = lookup(parameter, at, sources[i], name);
+            planned.task.base == i && info_.base_model != recipe::BaseModelUse::kIgnored;
+        const std::uint64_t layer = sources[i]->first_layer + at.layer_in_section;
+        auto value = lookup(parameter, at, sources[i], filter_text(*at.tensor, layer));
         if (is_base && !value) continue;
         set_value(parameter, std::move(value),
                   sources[i]->path + ".parameters." + std::string(parameter.name),
@@ -233,7 +328,7 @@ class PlanBuilder {
   std::optional<recipe::Scalar> lookup(const recipe::ParameterInfo& parameter, const Position& at,
                                        const Source* source, const std::string& tensor_name) const {
     const recipe::Parameters* levels[] = {source == nullptr ? nullptr : source->parameters,
-                                          at.section->parameters, layout_.module_parameters,
+                                          at.section->parameters, at.module->parameters,
                                           &recipe_.parameters};
     for (const recipe::Parameters* level : levels) {
       if (level == nullptr) continue;
@@ -260,16 +355,33 @@ class PlanBuilder {
       faults_.add(path, "must be a number", "");
       return;
     }
+    warn_of_unusual(parameter, *method::as_number(*value), path);
     values.set(parameter.name, std::move(*value));
   }
 
+  void warn_of_unusual(const recipe::ParameterInfo& parameter, double value,
+                       const std::string& path) {
+    const bool low = parameter.usual_minimum && value < *parameter.usual_minimum;
+    const bool high = parameter.usual_maximum && value > *parameter.usual_maximum;
+    if ((!low && !high) || !unusual_reported_.insert(path).second) return;
+    std::ostringstream text;
+    text << parameter.name << " is " << value << "; it counts as "
+         << (low ? *parameter.usual_minimum : *parameter.usual_maximum);
+    plan_.warnings.push_back({path, text.str(), std::string(parameter.meaning)});
+  }
+
   const recipe::Recipe& recipe_;
+  method::Compatibility compatibility_;
   const recipe::MethodInfo& info_;
   MergePlan& plan_;
   const Layout& layout_;
   FaultList& faults_;
+  std::map<const TensorTemplate*, std::set<std::size_t>> spellings_;     // which names inputs have
+  std::vector<std::pair<const TensorTemplate*, std::uint64_t>> places_;  // of plan_.tensors: layer
   std::set<std::pair<const TensorTemplate*, std::size_t>> shape_faults_;
   std::set<std::pair<const TensorTemplate*, std::size_t>> config_warnings_;
+  std::set<std::string> unusual_reported_;
+  bool parameters_reported_ = false;
 };
 
 void check_types(const recipe::Recipe& recipe, FaultList& faults) {
@@ -282,36 +394,14 @@ void check_types(const recipe::Recipe& recipe, FaultList& faults) {
   check(recipe.out_dtype, "out_dtype");
 }
 
-// Tensors of the inputs that the architecture does not have; they are left out, as mergekit does.
-void warn_of_dropped(MergePlan& plan) {
-  for (const PlannedModel& model : plan.models) {
-    std::set<std::string, std::less<>> known;
-    for (const TensorTemplate& tensor : model.architecture->before) known.insert(tensor.name);
-    for (const TensorTemplate& tensor : model.architecture->after) known.insert(tensor.name);
-    for (std::uint64_t layer = 0; layer < model.layers; ++layer) {
-      for (const TensorTemplate& tensor : model.architecture->layer)
-        known.insert(tensor.in_layer(layer));
-    }
-    std::string first;
-    std::size_t count = 0;
-    for (const std::string& name : model.checkpoint.tensor_names()) {
-      if (known.contains(name) || name.ends_with("rotary_emb.inv_freq")) continue;
-      if (count++ == 0) first = name;
-    }
-    if (count == 0) continue;
-    plan.warnings.push_back({model.recipe_path,
-                             model.reference.text() + " has " + std::to_string(count) +
-                                 " tensors that a " + model.architecture->model_type +
-                                 " model does not have (" + first + ", ...); they are left out",
-                             ""});
-  }
-}
-
 }  // namespace
 
-Result<MergePlan> build_plan(const recipe::Recipe& recipe, const ModelResolver& resolver) {
+Result<MergePlan> build_plan(const recipe::Recipe& recipe, const ModelResolver& resolver,
+                             const MergeOptions& options) {
   FaultList faults;
   MergePlan plan;
+  plan.identity = recipe::canonical_text(recipe);
+  plan.warnings = recipe.warnings;
   plan.method = method::find(recipe.merge_method);
   if (plan.method == nullptr || recipe::find_method(recipe.merge_method) == nullptr) {
     std::string known;
@@ -324,48 +414,24 @@ Result<MergePlan> build_plan(const recipe::Recipe& recipe, const ModelResolver& 
   check_types(recipe, faults);
   plan.models = open_models(recipe, resolver, faults);
   if (!faults.empty()) return std::move(faults).error();
+  agree_on_architecture(plan.models,
+                        {options.allow_mixed_architectures,
+                         options.compatibility == method::Compatibility::kMergekit},
+                        faults);
+  if (!faults.empty()) return std::move(faults).error();
   const Layout layout = make_layout(recipe, plan.models, faults);
   if (!faults.empty()) return std::move(faults).error();
-  plan.sliced = layout.sliced;
   for (std::size_t i = 0; i < plan.models.size(); ++i) {
     if (recipe.base_model && plan.models[i].reference == *recipe.base_model) plan.donor = i;
   }
-  PlanBuilder(recipe, plan, layout, faults).build();
+  plan_tokenizer(recipe, resolver, plan, faults);
   if (!faults.empty()) return std::move(faults).error();
-  warn_of_dropped(plan);
+  PlanBuilder(recipe, options.compatibility, plan, layout, faults).build();
+  if (!faults.empty()) return std::move(faults).error();
+  std::ranges::move(tensors_left_out(plan.models), std::back_inserter(plan.warnings));
+  nlohmann::ordered_json config = plan.models[plan.donor].checkpoint->config();
+  std::ranges::move(fit_layers(config, plan), std::back_inserter(plan.warnings));
   return plan;
-}
-
-std::uint64_t MergePlan::output_bytes() const {
-  std::uint64_t bytes = 0;
-  for (const PlannedTensor& planned : tensors)
-    bytes += planned.elements * tensor::byte_size(planned.output);
-  return bytes;
-}
-
-std::uint64_t MergePlan::input_bytes() const {
-  std::uint64_t bytes = 0;
-  for (const PlannedTensor& planned : tensors) {
-    for (const PlannedInput& input : planned.inputs) bytes += input.location.entry->bytes;
-  }
-  return bytes;
-}
-
-std::uint64_t MergePlan::parameters() const {
-  std::uint64_t count = 0;
-  for (const PlannedTensor& planned : tensors) count += planned.elements;
-  return count;
-}
-
-tensor::DType MergePlan::main_dtype() const {
-  std::map<DType, std::uint64_t> bytes;
-  for (const PlannedTensor& planned : tensors) {
-    if (!planned.copied)
-      bytes[planned.output] += planned.elements * tensor::byte_size(planned.output);
-  }
-  const auto most =
-      std::ranges::max_element(bytes, {}, [](const auto& item) { return item.second; });
-  return most == bytes.end() ? DType::kF32 : most->first;
 }
 
 }  // namespace crucible::plan

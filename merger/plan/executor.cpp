@@ -3,44 +3,16 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <memory>
 
 #include "merger/checkpoint/content_digest.hpp"
 #include "merger/plan/tensor_tiles.hpp"
-#include "merger/tensor/simd.hpp"
+#include "merger/tensor/finite.hpp"
 
 namespace crucible::plan {
 namespace {
 
 using tensor::DType;
-
-// Elements whose exponent bits are all ones: NaN and infinities.
-template <typename Bits>
-CRUCIBLE_CPU_LEVELS std::uint64_t count_not_finite(const std::byte* data, std::size_t count,
-                                                   Bits exponent) {
-  std::uint64_t found = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    Bits bits;
-    std::memcpy(&bits, data + i * sizeof(Bits), sizeof(Bits));
-    found += static_cast<Bits>(bits & exponent) == exponent ? 1 : 0;
-  }
-  return found;
-}
-
-std::uint64_t not_finite(DType dtype, std::span<const std::byte> data) {
-  const std::size_t count = data.size() / tensor::byte_size(dtype);
-  switch (dtype) {
-    case DType::kF64:
-      return count_not_finite<std::uint64_t>(data.data(), count, 0x7FF0000000000000ULL);
-    case DType::kF32:
-      return count_not_finite<std::uint32_t>(data.data(), count, 0x7F800000U);
-    case DType::kF16:
-      return count_not_finite<std::uint16_t>(data.data(), count, 0x7C00U);
-    case DType::kBF16:
-      return count_not_finite<std::uint16_t>(data.data(), count, 0x7F80U);
-    default:
-      return 0;
-  }
-}
 
 void narrow(DType dtype, std::span<const float> values, std::span<std::byte> out) {
   tensor::from_float32(dtype, values, out);
@@ -75,36 +47,81 @@ class ByteProgress {
 class Execution {
  public:
   Execution(const MergePlan& plan, const MergeOptions& options, safetensors::ShardedWriter& writer,
-            const ProgressSink& progress, std::stop_token stop)
+            Journal& journal, const ProgressSink& progress, std::stop_token stop)
       : plan_(plan),
         writer_(writer),
+        journal_(journal),
         buffers_(plan_buffers(plan, options)),
         pool_(buffers_.workers),
         floats_(buffers_.workers),
         doubles_(buffers_.workers),
+        kept_(std::make_unique_for_overwrite<std::byte[]>(buffers_.kept_bytes)),
         progress_(progress, plan.output_bytes()),
+        only_finite_(!options.allow_nonfinite),
         stop_(std::move(stop)),
         random_(static_cast<std::uint32_t>(options.seed)) {}
 
-  Result<std::vector<TensorResult>> run() {
-    std::vector<TensorResult> results;
-    for (std::size_t number = 0; number < plan_.tensors.size(); ++number) {
+  Status run() {
+    if (auto status = check_finished(); !status) return status;
+    for (std::size_t number = journal_.finished().size(); number < plan_.tensors.size(); ++number) {
       const PlannedTensor& planned = plan_.tensors[number];
-      leaves_.assign(
-          checkpoint::digest_chunk_count(planned.elements * tensor::byte_size(planned.output)),
-          Digest());
+      begin_digest(planned);
       not_finite_ = 0;
       auto status = run_tensor(number, planned);
       if (!status) return fail(std::move(status.error()).with_context("tensor " + planned.name));
-      results.push_back(
-          {checkpoint::tensor_digest(planned.name, planned.output, planned.shape, leaves_),
-           not_finite_.load()});
+      status = journal_.append({digest_of(planned), not_finite_.load(), random_.drawn()});
+      if (!status) return status;
     }
     progress_.finish();
-    return results;
+    return {};
   }
 
  private:
+  void begin_digest(const PlannedTensor& planned) {
+    leaves_.assign(checkpoint::digest_chunk_count(bytes_of(planned)), Digest());
+  }
+  Digest digest_of(const PlannedTensor& planned) const {
+    return checkpoint::tensor_digest(planned.name, planned.output, planned.shape, leaves_);
+  }
+  static std::uint64_t bytes_of(const PlannedTensor& planned) {
+    return planned.elements * tensor::byte_size(planned.output);
+  }
+
+  // Of what an earlier run finished, keeps the part that is on disk as the journal says.
+  Status check_finished() {
+    std::size_t sound = 0;
+    for (const FinishedTensor& finished : journal_.finished()) {
+      if (stop_.stop_requested()) return fail(ErrorCode::kCancelled, "the merge was cancelled");
+      const PlannedTensor& planned = plan_.tensors[sound];
+      if (!read_back(sound, planned) || digest_of(planned) != finished.digest) break;
+      progress_.add(0, bytes_of(planned));
+      ++sound;
+    }
+    if (sound > 0) random_.skip(journal_.finished()[sound - 1].draws);
+    return journal_.truncate(sound);
+  }
+
+  Status read_back(std::size_t number, const PlannedTensor& planned) {
+    constexpr std::uint64_t kPieceBytes = 16 * checkpoint::kDigestChunkBytes;
+    const std::uint64_t bytes = bytes_of(planned);
+    begin_digest(planned);
+    std::atomic<bool> failed = false;
+    pool_.for_each((bytes + kPieceBytes - 1) / kPieceBytes, [&](unsigned, std::size_t piece) {
+      const std::uint64_t offset = piece * kPieceBytes;
+      std::vector<std::byte> data(std::min(kPieceBytes, bytes - offset));
+      if (!writer_.read(number, offset, data)) failed = true;
+      hash(offset, data);
+    });
+    if (failed) return fail(ErrorCode::kIo, "cannot read " + planned.name + " back");
+    return {};
+  }
+
+  void hash(std::uint64_t offset, std::span<const std::byte> data) {
+    checkpoint::hash_chunks(
+        data, std::span(leaves_).subspan(offset / checkpoint::kDigestChunkBytes,
+                                         checkpoint::digest_chunk_count(data.size())));
+  }
+
   Status run_tensor(std::size_t number, const PlannedTensor& planned) {
     if (planned.copied) return copy_tensor(number, planned);
     if (planned.task.dtype == DType::kF64) return merge_tensor(number, planned, doubles_);
@@ -114,7 +131,8 @@ class Execution {
   template <typename Value>
   Status merge_tensor(std::size_t number, const PlannedTensor& planned,
                       std::vector<TileBuffers<Value>>& buffers) {
-    TensorTiles<Value> tiles(planned, tile_elements(planned, buffers_), pool_, buffers, stop_);
+    TensorTiles<Value> tiles(planned, tile_elements(planned, buffers_), pool_, buffers,
+                             buffers_.keeps[number] ? kept_.get() : nullptr, only_finite_, stop_);
     auto apply = plan_.method->prepare(planned.task, tiles, random_);
     if (!apply) return fail(std::move(apply.error()));
     const std::size_t size = tensor::byte_size(planned.output);
@@ -133,7 +151,8 @@ class Execution {
   Status copy_tensor(std::size_t number, const PlannedTensor& planned) {
     std::vector<std::byte> first(16 * checkpoint::kDigestChunkBytes);
     std::vector<std::byte> other(first.size());
-    const std::uint64_t bytes = planned.inputs.front().location.entry->bytes;
+    const std::uint64_t element = tensor::byte_size(planned.output);
+    const std::uint64_t bytes = planned.elements * element;
     for (std::uint64_t offset = 0; offset < bytes; offset += first.size()) {
       if (stop_.stop_requested()) return fail(ErrorCode::kCancelled, "the merge was cancelled");
       const auto size =
@@ -141,8 +160,7 @@ class Execution {
       const std::span<std::byte> expected(first.data(), size);
       for (std::size_t i = 0; i < planned.inputs.size(); ++i) {
         const std::span<std::byte> data(i == 0 ? first.data() : other.data(), size);
-        const checkpoint::TensorLocation& location = planned.inputs[i].location;
-        if (auto status = location.shard->read(*location.entry, offset, data); !status)
+        if (auto status = planned.inputs[i].source->read(offset / element, data); !status)
           return status;
         if (std::memcmp(data.data(), expected.data(), size) != 0) {
           return fail(
@@ -157,10 +175,8 @@ class Execution {
 
   Status emit(unsigned worker, std::size_t number, const PlannedTensor& planned,
               std::uint64_t offset, std::span<const std::byte> raw) {
-    checkpoint::hash_chunks(raw,
-                            std::span(leaves_).subspan(offset / checkpoint::kDigestChunkBytes,
-                                                       checkpoint::digest_chunk_count(raw.size())));
-    not_finite_ += not_finite(planned.output, raw);
+    hash(offset, raw);
+    not_finite_ += tensor::count_not_finite(planned.output, raw);
     if (auto status = writer_.write(number, offset, raw); !status) return status;
     progress_.add(worker, raw.size());
     return {};
@@ -168,11 +184,14 @@ class Execution {
 
   const MergePlan& plan_;
   safetensors::ShardedWriter& writer_;
+  Journal& journal_;
   BufferPlan buffers_;
   ThreadPool pool_;
   std::vector<TileBuffers<float>> floats_;
   std::vector<TileBuffers<double>> doubles_;
+  std::unique_ptr<std::byte[]> kept_;  // inputs of the tensor in work; memory once written to
   ByteProgress progress_;
+  bool only_finite_;
   std::stop_token stop_;
   method::Mt19937 random_;
   std::vector<Digest> leaves_;  // of the tensor in work
@@ -181,11 +200,10 @@ class Execution {
 
 }  // namespace
 
-Result<std::vector<TensorResult>> write_tensors(const MergePlan& plan, const MergeOptions& options,
-                                                safetensors::ShardedWriter& writer,
-                                                const ProgressSink& progress,
-                                                std::stop_token stop) {
-  return Execution(plan, options, writer, progress, std::move(stop)).run();
+Status write_tensors(const MergePlan& plan, const MergeOptions& options,
+                     safetensors::ShardedWriter& writer, Journal& journal,
+                     const ProgressSink& progress, std::stop_token stop) {
+  return Execution(plan, options, writer, journal, progress, std::move(stop)).run();
 }
 
 }  // namespace crucible::plan

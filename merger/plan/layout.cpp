@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include "merger/plan/adapter_reference.hpp"
+#include "merger/plan/agreement.hpp"
 #include "merger/recipe/method_info.hpp"
 
 namespace crucible::plan {
@@ -47,66 +49,87 @@ class Mentions {
   std::map<ModelReference, std::string> first_;
 };
 
-std::optional<PlannedModel> open_model(const ModelReference& reference, const std::string& path,
-                                       const ModelResolver& resolver, FaultList& faults) {
-  if (!reference.lora.empty()) {
-    faults.add(path, "LoRA adapters (" + reference.text() + ") are not supported in recipes yet",
-               "merge the adapter into its base model first and name the result",
-               ErrorCode::kUnsupported);
-    return std::nullopt;
-  }
-  const auto folder = resolver(reference);
-  if (!folder) {
-    const bool missing = folder.error().code == ErrorCode::kNotFound;
-    faults.add(path, folder.error().message,
-               missing ? "give the path of a folder that holds config.json and *.safetensors" : "",
-               missing ? ErrorCode::kInvalidArgument : folder.error().code);
-    return std::nullopt;
-  }
-  auto checkpoint = checkpoint::Checkpoint::open(*folder);
-  if (!checkpoint) {
-    const bool unsupported = checkpoint.error().code == ErrorCode::kUnsupported;
-    faults.add(path, describe(checkpoint.error()), "",
-               unsupported ? ErrorCode::kUnsupported : ErrorCode::kInvalidArgument);
-    return std::nullopt;
-  }
-  const auto architecture = checkpoint::find_architecture(*checkpoint);
-  if (!architecture) {
-    faults.add(path, architecture.error().message, "", architecture.error().code);
-    return std::nullopt;
-  }
-  const auto layers = checkpoint::layer_count(**architecture, checkpoint->config());
-  if (!layers) {
-    faults.add(path, layers.error().message);
-    return std::nullopt;
-  }
-  return PlannedModel{reference, path, std::move(*checkpoint), *architecture, *layers};
-}
-
 class LayoutBuilder {
  public:
   LayoutBuilder(const Recipe& recipe, const std::vector<PlannedModel>& models, FaultList& faults)
       : recipe_(recipe), models_(models), faults_(faults) {}
 
   Layout build() {
+    const auto& modules = models_.front().architecture->modules;
     if (recipe_.modules.empty()) {
-      add_body(recipe_.models, recipe_.slices, "");
+      if (modules.size() > 1 && !recipe_.slices.empty()) {
+        faults_.add("slices", "these models have several modules (" + module_names() + ")",
+                    "give each its slices or models under modules");
+        return {};
+      }
+      for (const checkpoint::Module& module : modules)
+        add_module(module, recipe_.models, recipe_.slices, nullptr, "");
       return std::move(layout_);
     }
-    if (recipe_.modules.size() > 1) {
-      faults_.add("modules",
-                  "these architectures have one module, the recipe has " +
-                      std::to_string(recipe_.modules.size()),
-                  "keep one module, or use models or slices");
-      return {};
+    check_module_names();
+    if (!faults_.empty()) return {};
+    for (const checkpoint::Module& module : modules) {
+      // The only module may go by any name.
+      const auto found =
+          modules.size() == 1 ? recipe_.modules.begin() : recipe_.modules.find(module.name);
+      const auto& [name, body] = *found;
+      add_module(module, body.models, body.slices, &body.parameters, "modules." + name + ".");
     }
-    const auto& [name, module] = *recipe_.modules.begin();
-    layout_.module_parameters = &module.parameters;
-    add_body(module.models, module.slices, "modules." + name + ".");
     return std::move(layout_);
   }
 
  private:
+  std::string module_names() const {
+    std::string names;
+    for (const checkpoint::Module& module : models_.front().architecture->modules)
+      names += (names.empty() ? "" : ", ") + module.name;
+    return names;
+  }
+
+  void check_module_names() {
+    const auto& modules = models_.front().architecture->modules;
+    if (modules.size() == 1) {
+      if (recipe_.modules.size() == 1) return;
+      faults_.add("modules",
+                  "these architectures have one module, the recipe has " +
+                      std::to_string(recipe_.modules.size()),
+                  "keep one module, or use models or slices");
+      return;
+    }
+    for (const auto& [name, body] : recipe_.modules) {
+      const bool known = std::ranges::any_of(
+          modules, [&name](const checkpoint::Module& module) { return module.name == name; });
+      if (!known) {
+        faults_.add("modules." + name, "these models have no such module",
+                    "one of " + module_names());
+      }
+    }
+    for (const checkpoint::Module& module : modules) {
+      if (recipe_.modules.contains(module.name)) continue;
+      faults_.add("modules", "the recipe does not say what becomes of module " + module.name,
+                  "add it, with models or slices");
+    }
+  }
+
+  void add_module(const checkpoint::Module& module, const std::vector<recipe::InputModel>& models,
+                  const std::vector<recipe::OutputSlice>& slices,
+                  const recipe::Parameters* parameters, const std::string& prefix) {
+    module_ = layout_.modules.size();
+    layout_.modules.emplace_back().parameters = parameters;
+    add_body(models, slices, prefix);
+    if (!current().sliced || !module.layer_count_keys.empty()) return;
+    std::uint64_t layers = 0;
+    for (const Section& section : current().sections) layers += section.layers;
+    if (layers == layers_of(models_.front())) return;
+    faults_.add(prefix + "slices",
+                "no known key of config.json holds the layer count of " + module.layer_prefix +
+                    "N in all inputs, so it could not be changed",
+                "keep the number of layers", ErrorCode::kUnsupported);
+  }
+
+  ModuleLayout& current() { return layout_.modules[module_]; }
+  std::uint64_t layers_of(const PlannedModel& model) const { return model.module_layers[module_]; }
+
   std::size_t number_of(const ModelReference& reference) const {
     const auto found = std::ranges::find_if(
         models_, [&](const PlannedModel& model) { return model.reference == reference; });
@@ -119,10 +142,10 @@ class LayoutBuilder {
       add_models(models, prefix);
       return;
     }
-    layout_.sliced = true;
+    current().sliced = true;
     for (std::size_t i = 0; i < slices.size(); ++i)
       add_slice(slices[i], prefix + "slices" + index(i));
-    const bool any = std::ranges::any_of(layout_.sections,
+    const bool any = std::ranges::any_of(current().sections,
                                          [](const Section& section) { return section.layers > 0; });
     if (!any && faults_.empty())
       faults_.add(prefix + "slices", "the slices have no layer together");
@@ -141,17 +164,18 @@ class LayoutBuilder {
       if (!listed) section.sources.push_back({*section.base, 0, nullptr, "base_model"});
     }
     const PlannedModel& first = models_[section.sources.front().model];
-    section.layers = first.layers;
+    section.layers = layers_of(first);
     for (const Source& source : section.sources) {
       const PlannedModel& model = models_[source.model];
-      if (model.layers == first.layers) continue;
+      if (layers_of(model) == layers_of(first)) continue;
       faults_.add(source.path,
-                  model.reference.text() + " has " + std::to_string(model.layers) + " layers, " +
-                      first.reference.text() + " has " + std::to_string(first.layers),
+                  model.reference.text() + " has " + std::to_string(layers_of(model)) +
+                      " layers, " + first.reference.text() + " has " +
+                      std::to_string(layers_of(first)),
                   "name layer ranges with slices");
     }
     check_sources(section, prefix + "models");
-    layout_.sections.push_back(std::move(section));
+    current().sections.push_back(std::move(section));
   }
 
   void add_slice(const recipe::OutputSlice& slice, const std::string& path) {
@@ -183,7 +207,7 @@ class LayoutBuilder {
       }
     }
     check_sources(section, path + ".sources");
-    layout_.sections.push_back(std::move(section));
+    current().sections.push_back(std::move(section));
   }
 
   void check_range(const recipe::InputSlice& source, const std::string& path,
@@ -191,11 +215,11 @@ class LayoutBuilder {
     const PlannedModel& model = models_[number_of(source.model)];
     if (source.end_layer < source.first_layer) {
       faults_.add(path + ".layer_range", "the range ends before it begins");
-    } else if (source.end_layer > model.layers) {
+    } else if (source.end_layer > layers_of(model)) {
       faults_.add(path + ".layer_range",
                   "the range ends at " + std::to_string(source.end_layer) + ", but " +
-                      source.model.text() + " has " + std::to_string(model.layers) + " layers",
-                  "the end is exclusive and at most " + std::to_string(model.layers));
+                      source.model.text() + " has " + std::to_string(layers_of(model)) + " layers",
+                  "the end is exclusive and at most " + std::to_string(layers_of(model)));
     } else if (source.end_layer - source.first_layer != length) {
       faults_.add(path + ".layer_range",
                   "the sources of one slice must have equally many layers; this one has " +
@@ -219,9 +243,36 @@ class LayoutBuilder {
   const std::vector<PlannedModel>& models_;
   FaultList& faults_;
   Layout layout_;
+  std::size_t module_ = 0;  // the one that is being laid out
 };
 
 }  // namespace
+
+std::optional<PlannedModel> open_model(const ModelReference& reference, const std::string& path,
+                                       const ModelResolver& resolver, FaultList& faults) {
+  const auto folder = resolver(reference);
+  if (!folder) {
+    const bool missing = folder.error().code == ErrorCode::kNotFound;
+    faults.add(path, folder.error().message,
+               missing ? "give the path of a folder that holds config.json and *.safetensors" : "",
+               missing ? ErrorCode::kInvalidArgument : folder.error().code);
+    return std::nullopt;
+  }
+  auto checkpoint = checkpoint::Checkpoint::open(*folder);
+  if (!checkpoint) {
+    const bool unsupported = checkpoint.error().code == ErrorCode::kUnsupported;
+    faults.add(path, describe(checkpoint.error()), "",
+               unsupported ? ErrorCode::kUnsupported : ErrorCode::kInvalidArgument);
+    return std::nullopt;
+  }
+  auto opened = std::make_shared<const checkpoint::Checkpoint>(std::move(*checkpoint));
+  auto weights = fold_adapter(reference, path, resolver, *opened,
+                              std::make_unique<const checkpoint::StoredWeights>(opened), faults);
+  if (weights == nullptr) return std::nullopt;
+  PlannedModel model{reference, path, std::move(opened), std::move(weights), nullptr, 0, {}};
+  if (!find_architecture_of(model, faults)) return std::nullopt;
+  return model;
+}
 
 std::vector<PlannedModel> open_models(const Recipe& recipe, const ModelResolver& resolver,
                                       FaultList& faults) {
@@ -230,14 +281,6 @@ std::vector<PlannedModel> open_models(const Recipe& recipe, const ModelResolver&
   for (const ModelReference& reference : recipe.referenced_models()) {
     auto model = open_model(reference, mentions.path(reference), resolver, faults);
     if (model) models.push_back(std::move(*model));
-  }
-  for (const PlannedModel& model : models) {
-    const PlannedModel& first = models.front();
-    if (model.architecture == first.architecture) continue;
-    faults.add(model.recipe_path,
-               model.reference.text() + " is a " + model.architecture->model_type + " model, " +
-                   first.reference.text() + " is a " + first.architecture->model_type + " model",
-               "merge models of one architecture");
   }
   return models;
 }

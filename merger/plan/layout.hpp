@@ -27,11 +27,21 @@ struct Section {
   std::string path;  // "slices[0]"; "" for a whole-model merge
 };
 
-struct Layout {
+// The layers of one module of the architecture.
+struct ModuleLayout {
   std::vector<Section> sections;
-  const recipe::Parameters* module_parameters = nullptr;
+  const recipe::Parameters* parameters = nullptr;  // of the module
   bool sliced = false;
 };
+
+struct Layout {
+  std::vector<ModuleLayout> modules;  // as the architecture has them
+};
+
+// Opens one model, mentioned at `path`; nullopt after a fault.
+std::optional<PlannedModel> open_model(const recipe::ModelReference& reference,
+                                       const std::string& path, const ModelResolver& resolver,
+                                       FaultList& faults);
 
 // Opens every model that the recipe mentions. Faults name each mention that cannot be used.
 std::vector<PlannedModel> open_models(const recipe::Recipe& recipe, const ModelResolver& resolver,

@@ -5,6 +5,7 @@
 
 #include "merger/checkpoint/content_digest.hpp"
 #include "merger/plan/executor.hpp"
+#include "merger/plan/open_output.hpp"
 #include "merger/plan/output_folder.hpp"
 
 namespace crucible::plan {
@@ -13,7 +14,23 @@ namespace {
 
 constexpr std::uint64_t kSideFileBytes = 64ULL << 20;  // room for config, tokenizer and headers
 
-fs::path normal(const fs::path& path) {
+std::vector<std::string> warnings_of(const MergePlan& plan,
+                                     const std::vector<FinishedTensor>& results) {
+  std::vector<std::string> warnings;
+  for (const Fault& fault : plan.warnings) {
+    warnings.push_back((fault.path.empty() ? "" : fault.path + ": ") + fault.message);
+  }
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (results[i].not_finite == 0) continue;
+    warnings.push_back("tensor " + plan.tensors[i].name + " has " +
+                       std::to_string(results[i].not_finite) + " values that are NaN or infinite");
+  }
+  return warnings;
+}
+
+}  // namespace
+
+fs::path output_path(const fs::path& path) {
   std::error_code error;
   fs::path absolute = fs::absolute(path, error).lexically_normal();
   return absolute.has_filename() ? absolute : absolute.parent_path();
@@ -45,29 +62,6 @@ Result<Preflight> describe_plan(const MergePlan& plan, const MergeOptions& optio
   return found;
 }
 
-std::vector<std::string> warnings_of(const MergePlan& plan,
-                                     const std::vector<TensorResult>& results) {
-  std::vector<std::string> warnings;
-  for (const Fault& fault : plan.warnings) {
-    warnings.push_back((fault.path.empty() ? "" : fault.path + ": ") + fault.message);
-  }
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    if (results[i].not_finite == 0) continue;
-    warnings.push_back("tensor " + plan.tensors[i].name + " has " +
-                       std::to_string(results[i].not_finite) + " values that are NaN or infinite");
-  }
-  return warnings;
-}
-
-std::vector<safetensors::OutputTensor> outputs_of(const MergePlan& plan) {
-  std::vector<safetensors::OutputTensor> outputs;
-  for (const PlannedTensor& planned : plan.tensors)
-    outputs.push_back({planned.name, planned.output, planned.shape});
-  return outputs;
-}
-
-}  // namespace
-
 ModelResolver resolve_beneath(std::vector<fs::path> folders) {
   return
       [folders = std::move(folders)](const recipe::ModelReference& reference) -> Result<fs::path> {
@@ -90,51 +84,63 @@ ModelResolver resolve_beneath(std::vector<fs::path> folders) {
 
 Result<Preflight> preflight(const recipe::Recipe& recipe, const ModelResolver& resolver,
                             const MergeOptions& options, const fs::path& out_parent) {
-  const auto plan = build_plan(recipe, resolver);
+  const auto plan = build_plan(recipe, resolver, options);
   if (!plan) return fail(plan.error());
   return describe_plan(*plan, options, out_parent);
+}
+
+Result<MergeReport> execute(const MergePlan& plan, const SideFileWriter& write_files,
+                            const MergeOptions& options, const fs::path& out,
+                            const ProgressSink& progress, std::stop_token stop,
+                            io::Syscalls& calls) {
+  const auto begin = std::chrono::steady_clock::now();
+  auto output = open_output(plan, options, out, calls);
+  if (!output) return fail(std::move(output.error()));
+  if (options.resume) output->staging.keep();
+  const std::size_t resumed = output->journal.finished().size();
+  const auto files = write_files(output->staging.path(), calls);
+  if (!files) return fail(files.error());
+  auto status = write_tensors(plan, options, output->writer, output->journal, progress, stop);
+  if (status) status = output->writer.finish();
+  if (status && stop.stop_requested())
+    status = fail(ErrorCode::kCancelled, "the merge was cancelled");
+  if (status) status = output->journal.remove();
+  if (status) status = output->staging.publish(out, calls);
+  if (!status) return fail(std::move(status.error()));
+
+  MergeReport report;
+  const std::vector<FinishedTensor>& results = output->journal.finished();
+  std::map<std::string, Digest> tensors;
+  for (std::size_t i = 0; i < results.size(); ++i)
+    tensors.emplace(plan.tensors[i].name, results[i].digest);
+  report.content_digest = checkpoint::combine_digests(files->config, files->tokenizer, tensors);
+  report.tensors = plan.tensors.size();
+  report.parameters = plan.parameters();
+  report.output_bytes = plan.output_bytes();
+  report.resumed_tensors = std::min(resumed, results.size());
+  report.warnings = warnings_of(plan, results);
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return report;
 }
 
 Result<MergeReport> execute(const MergePlan& plan, const recipe::Recipe& recipe,
                             const MergeOptions& options, const fs::path& out,
                             const ProgressSink& progress, std::stop_token stop,
                             io::Syscalls& calls) {
-  const auto begin = std::chrono::steady_clock::now();
-  auto staging = StagingFolder::create(out, calls);
-  if (!staging) return fail(std::move(staging.error()));
-  const auto files =
-      write_side_files(plan, recipe, staging->path(), out.filename().string(), calls);
-  if (!files) return fail(files.error());
-  auto writer = safetensors::ShardedWriter::create(staging->path(), outputs_of(plan),
-                                                   options.shard_bytes, calls);
-  if (!writer) return fail(std::move(writer.error()));
-  const auto results = write_tensors(plan, options, *writer, progress, stop);
-  if (!results) return fail(results.error());
-  if (auto status = writer->finish(); !status) return fail(std::move(status.error()));
-  if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "the merge was cancelled");
-  if (auto status = staging->publish(out, calls); !status) return fail(std::move(status.error()));
-
-  MergeReport report;
-  std::map<std::string, Digest> tensors;
-  for (std::size_t i = 0; i < results->size(); ++i)
-    tensors.emplace(plan.tensors[i].name, (*results)[i].digest);
-  report.content_digest = checkpoint::combine_digests(files->config, files->tokenizer, tensors);
-  report.tensors = plan.tensors.size();
-  report.parameters = plan.parameters();
-  report.output_bytes = plan.output_bytes();
-  report.warnings = warnings_of(plan, *results);
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  return report;
+  const auto write_files = [&](const fs::path& folder, io::Syscalls& through) {
+    return write_side_files(plan, recipe, folder, out.filename().string(), through);
+  };
+  return execute(plan, write_files, options, out, progress, std::move(stop), calls);
 }
 
 Result<MergeReport> merge(const recipe::Recipe& recipe, const ModelResolver& resolver,
                           const MergeOptions& options, const fs::path& out,
                           const ProgressSink& progress, std::stop_token stop) {
-  const fs::path target = normal(out);
+  const fs::path target = output_path(out);
   std::error_code error;
   if (fs::exists(target, error))
     return fail(ErrorCode::kConflict, target.string() + " exists already");
-  const auto plan = build_plan(recipe, resolver);
+  const auto plan = build_plan(recipe, resolver, options);
   if (!plan) return fail(plan.error());
   const auto found = describe_plan(*plan, options, target.parent_path());
   if (!found) return fail(found.error());

@@ -10,6 +10,7 @@
 
 #include "merger/base/digest.hpp"
 #include "merger/base/progress.hpp"
+#include "merger/method/compatibility.hpp"
 #include "merger/recipe/recipe.hpp"
 
 // The merge engine's public face: preflight a recipe, run it, get a folder that transformers loads.
@@ -22,8 +23,14 @@ ModelResolver resolve_beneath(std::vector<std::filesystem::path> folders);
 
 struct MergeOptions {
   std::uint64_t seed = 0;
-  unsigned threads = 0;                     // 0 = one per hardware thread
-  std::uint64_t memory_bytes = 1ULL << 30;  // bound of tensor buffers
+  method::Compatibility compatibility = method::Compatibility::kNone;
+  bool allow_nonfinite = false;  // else NaN or infinity in an input is an error
+  // Goes on where a merge of the same recipe, inputs and options into the same folder was killed;
+  // and if this one fails or is cancelled, what is done is kept for the next.
+  bool resume = false;
+  bool allow_mixed_architectures = false;     // else inputs of several architectures are an error
+  unsigned threads = 0;                       // 0 = one per hardware thread
+  std::uint64_t memory_bytes = 512ULL << 20;  // bound of tensor buffers
   std::uint64_t shard_bytes =
       5'000'000'000ULL;  // as mergekit: a new shard when the next tensor would exceed it
 };
@@ -50,6 +57,7 @@ struct MergeReport {
   std::uint64_t tensors = 0;
   std::uint64_t parameters = 0;
   std::uint64_t output_bytes = 0;
+  std::uint64_t resumed_tensors = 0;  // found finished
   double seconds = 0;
   std::vector<std::string> warnings;  // NaN or infinity in a tensor, and the like
 };

@@ -1,12 +1,13 @@
 #include "merger/plan/output_folder.hpp"
 
 #include <algorithm>
-#include <random>
 #include <system_error>
 #include <utility>
 
 #include "merger/checkpoint/files.hpp"
 #include "merger/checkpoint/json_file.hpp"
+#include "merger/plan/layer_config.hpp"
+#include "merger/plan/vocabulary.hpp"
 #include "merger/recipe/method_info.hpp"
 
 namespace crucible::plan {
@@ -18,20 +19,12 @@ using nlohmann::ordered_json;
 
 constexpr std::uint64_t kCopyBytes = 1U << 20;
 
-// Lists with one entry a layer ("layer_types") follow the layers that were chosen; a loader refuses
-// lists of another length.
-void adjust_layer_lists(ordered_json& config, const MergePlan& plan) {
-  const std::uint64_t donor_layers = plan.models[plan.donor].layers;
-  for (auto& [key, value] : config.items()) {
-    if (!value.is_array() || value.size() != donor_layers || key.find("layer") == std::string::npos)
-      continue;
-    ordered_json chosen = ordered_json::array();
-    for (const std::uint64_t layer : plan.layer_origins) {
-      chosen.push_back(value[std::min<std::size_t>(layer, value.size() - 1)]);
-    }
-    value = std::move(chosen);
-  }
+// JSON strings are YAML strings, so every name is safe in the front matter.
+std::string quoted(const std::string& text) {
+  return json(text).dump(-1, ' ', false, json::error_handler_t::replace);
 }
+
+}  // namespace
 
 Result<Digest> copy_file(const fs::path& from, const fs::path& to, io::Syscalls& calls) {
   auto source = io::File::open_read(from, calls);
@@ -54,15 +47,8 @@ Result<Digest> copy_file(const fs::path& from, const fs::path& to, io::Syscalls&
   return hash.finish();
 }
 
-// JSON strings are YAML strings, so every name is safe in the front matter.
-std::string quoted(const std::string& text) {
-  return json(text).dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-}  // namespace
-
 Result<ordered_json> output_config(const MergePlan& plan, io::Syscalls& calls) {
-  const fs::path path = plan.models[plan.donor].checkpoint.folder() / checkpoint::kConfigFile;
+  const fs::path path = plan.models[plan.donor].checkpoint->folder() / checkpoint::kConfigFile;
   const auto text = io::read_text(path, checkpoint::kConfigLimitBytes, calls);
   if (!text) return fail(text.error());
   auto config = ordered_json::parse(*text, nullptr, false);
@@ -71,10 +57,8 @@ Result<ordered_json> output_config(const MergePlan& plan, io::Syscalls& calls) {
   const std::string dtype(tensor::torch_name(plan.main_dtype()));
   if (config.contains("dtype")) config["dtype"] = dtype;
   if (config.contains("torch_dtype") || !config.contains("dtype")) config["torch_dtype"] = dtype;
-  if (plan.sliced) {
-    config[plan.models[plan.donor].architecture->layer_count_key] = plan.layers;
-    adjust_layer_lists(config, plan);
-  }
+  fit_layers(config, plan);
+  fit_vocabulary(config, plan);
   return config;
 }
 
@@ -98,6 +82,18 @@ std::string model_card(const MergePlan& plan, const recipe::Recipe& recipe,
   return card + fence + "\n";
 }
 
+Result<std::map<std::string, Digest>> copy_tokenizer_files(const checkpoint::Checkpoint& donor,
+                                                           const fs::path& folder,
+                                                           io::Syscalls& calls) {
+  std::map<std::string, Digest> copied;
+  for (const std::string& name : donor.tokenizer_files()) {
+    const auto digest = copy_file(donor.folder() / name, folder / name, calls);
+    if (!digest) return fail(digest.error());
+    copied.emplace(name, *digest);
+  }
+  return copied;
+}
+
 Result<WrittenFiles> write_side_files(const MergePlan& plan, const recipe::Recipe& recipe,
                                       const fs::path& folder, const std::string& title,
                                       io::Syscalls& calls) {
@@ -109,12 +105,9 @@ Result<WrittenFiles> write_side_files(const MergePlan& plan, const recipe::Recip
   if (auto status = io::write_new_file(folder / checkpoint::kConfigFile, text, calls); !status) {
     return fail(std::move(status.error()));
   }
-  const checkpoint::Checkpoint& donor = plan.models[plan.donor].checkpoint;
-  for (const std::string& name : donor.tokenizer_files()) {
-    const auto digest = copy_file(donor.folder() / name, folder / name, calls);
-    if (!digest) return fail(digest.error());
-    written.tokenizer.emplace(name, *digest);
-  }
+  auto tokenizer = write_tokenizer_files(plan, folder, calls);
+  if (!tokenizer) return fail(std::move(tokenizer.error()));
+  written.tokenizer = std::move(*tokenizer);
   if (auto status = io::write_new_file(folder / "mergekit_config.yml", recipe.source_text, calls);
       !status) {
     return fail(std::move(status.error()));
@@ -125,31 +118,6 @@ Result<WrittenFiles> write_side_files(const MergePlan& plan, const recipe::Recip
     return fail(std::move(status.error()));
   }
   return written;
-}
-
-Result<StagingFolder> StagingFolder::create(const fs::path& out, io::Syscalls& calls) {
-  std::random_device random;
-  fs::path path = out;
-  path.replace_filename("." + out.filename().string() + ".merging-" + std::to_string(random()));
-  if (auto status = io::make_folder(path, calls); !status) return fail(std::move(status.error()));
-  return StagingFolder(std::move(path));
-}
-
-StagingFolder::StagingFolder(StagingFolder&& other) noexcept
-    : path_(std::exchange(other.path_, {})) {}
-
-StagingFolder::~StagingFolder() {
-  if (path_.empty()) return;
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-}
-
-Status StagingFolder::publish(const fs::path& out, io::Syscalls& calls) {
-  auto status = io::publish_folder(path_, out, calls);
-  std::error_code ignored;
-  if (!status && !fs::exists(path_, ignored)) fs::remove_all(out, ignored);
-  if (status) path_.clear();
-  return status;
 }
 
 }  // namespace crucible::plan

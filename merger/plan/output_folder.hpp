@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "merger/base/staging_folder.hpp"
 #include "merger/plan/merge_plan.hpp"
 
 // The files of a merged model's folder beside its weights.
@@ -12,6 +13,15 @@ namespace crucible::plan {
 // The README: YAML front matter as the Hugging Face Hub reads it, method, models, recipe.
 std::string model_card(const MergePlan& plan, const recipe::Recipe& recipe,
                        const std::string& title);
+
+// Copies one file, synced; its digest.
+Result<Digest> copy_file(const std::filesystem::path& from, const std::filesystem::path& to,
+                         io::Syscalls& calls);
+
+// Copies a model's tokenizer files into `folder`, synced; their digests by file name.
+Result<std::map<std::string, Digest>> copy_tokenizer_files(const checkpoint::Checkpoint& donor,
+                                                           const std::filesystem::path& folder,
+                                                           io::Syscalls& calls);
 
 // Writes config.json, the donor's tokenizer files, mergekit_config.yml and README.md, all synced.
 struct WrittenFiles {
@@ -22,20 +32,6 @@ Result<WrittenFiles> write_side_files(const MergePlan& plan, const recipe::Recip
                                       const std::filesystem::path& folder, const std::string& title,
                                       io::Syscalls& calls);
 
-// A folder beside `out` that is removed, with all in it, unless it was published.
-class StagingFolder {
- public:
-  static Result<StagingFolder> create(const std::filesystem::path& out, io::Syscalls& calls);
-  ~StagingFolder();
-  StagingFolder(StagingFolder&& other) noexcept;
-  StagingFolder& operator=(StagingFolder&&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-  // Renames it to `out`. When that fails half-way (the rename not durable), `out` is removed too.
-  Status publish(const std::filesystem::path& out, io::Syscalls& calls);
-
- private:
-  explicit StagingFolder(std::filesystem::path path) : path_(std::move(path)) {}
-  std::filesystem::path path_;  // empty = nothing to remove
-};
+using io::StagingFolder;
 
 }  // namespace crucible::plan

@@ -42,6 +42,53 @@ json setting_json(const ParameterSetting& setting) {
   return list;
 }
 
+json token_source_json(const TokenSource& source) {
+  switch (source.kind) {
+    case TokenSource::Kind::kUnset:
+      return nullptr;
+    case TokenSource::Kind::kZero:
+      return {{"kind", "zero"}};
+    case TokenSource::Kind::kModel:
+      return source.model.text();
+    case TokenSource::Kind::kModelToken: {
+      json out{{"kind", "model_token"}, {"model", source.model.text()}};
+      if (source.token_id) {
+        out["token_id"] = *source.token_id;
+      } else {
+        out["token"] = source.token;
+      }
+      return out;
+    }
+  }
+  return nullptr;
+}
+
+// The order of tokens numbers those that are new, so it is kept: JSON objects here sort their keys,
+// and a map of one key stands for each token.
+json tokenizer_json(const TokenizerSetting& setting) {
+  json out = json::object();
+  switch (setting.choice) {
+    case TokenizerChoice::kUnion:
+      out["source"] = "union";
+      break;
+    case TokenizerChoice::kBase:
+      out["source"] = "base";
+      break;
+    case TokenizerChoice::kModel:
+      out["source"] = setting.model.text();
+      break;
+  }
+  for (const TokenSetting& token : setting.tokens) {
+    json entry = json::object();
+    if (token.source.kind != TokenSource::Kind::kUnset)
+      entry["source"] = token_source_json(token.source);
+    if (token.force) entry["force"] = true;
+    out["tokens"].push_back({{token.text, std::move(entry)}});
+  }
+  if (setting.pad_to_multiple_of > 1) out["pad_to_multiple_of"] = setting.pad_to_multiple_of;
+  return out;
+}
+
 class Canonical {
  public:
   explicit Canonical(const Recipe& recipe)
@@ -55,6 +102,8 @@ class Canonical {
     if (recipe_.out_dtype && recipe_.out_dtype != recipe_.dtype) {
       out["out_dtype"] = tensor::torch_name(*recipe_.out_dtype);
     }
+    if (recipe_.tokenizer) out["tokenizer"] = tokenizer_json(*recipe_.tokenizer);
+    if (!recipe_.chat_template.empty()) out["chat_template"] = recipe_.chat_template;
     put_inputs(out, recipe_.models, recipe_.slices, global);
     for (const auto& [name, module] : recipe_.modules) {
       json entry = json::object();

@@ -33,9 +33,27 @@ void Faults::add(std::string path, std::string message, std::string suggestion) 
     ++dropped_;
     return;
   }
+  found_.push_back(stamped(std::move(path), std::move(message), std::move(suggestion)));
+}
+
+void Faults::warn(std::string path, std::string message, std::string suggestion) {
+  if (warnings_.size() >= kMostFaults) return;
+  warnings_.push_back(stamped(std::move(path), std::move(message), std::move(suggestion)));
+}
+
+Faults::Found Faults::stamped(std::string path, std::string message, std::string suggestion) const {
   const std::size_t line = deepest_node(root_, path).line;
   if (line != 0) message = "line " + std::to_string(line) + ": " + message;
-  found_.push_back({line, {std::move(path), std::move(message), std::move(suggestion)}});
+  return {line, {std::move(path), std::move(message), std::move(suggestion)}};
+}
+
+std::vector<Fault> Faults::take_warnings() {
+  std::stable_sort(warnings_.begin(), warnings_.end(),
+                   [](const Found& a, const Found& b) { return a.line < b.line; });
+  std::vector<Fault> all;
+  for (Found& found : warnings_) all.push_back(std::move(found.fault));
+  warnings_.clear();
+  return all;
 }
 
 Error Faults::to_error(std::string_view what) && {

@@ -16,6 +16,9 @@ class Faults {
       : root_(document.root), from_reader_(document.faults) {}
 
   void add(std::string path, std::string message, std::string suggestion = {});
+  // Something accepted that has no effect; no reason to refuse the document.
+  void warn(std::string path, std::string message, std::string suggestion = {});
+  std::vector<Fault> take_warnings();  // in the document's order
   bool empty() const { return found_.empty() && from_reader_.empty(); }
   // kInvalidArgument, faults in the document's order; at most 100 of them.
   Error to_error(std::string_view what) &&;
@@ -27,7 +30,10 @@ class Faults {
   };
   const YamlNode& root_;
   std::vector<Fault> from_reader_;
+  Found stamped(std::string path, std::string message, std::string suggestion) const;
+
   std::vector<Found> found_;
+  std::vector<Found> warnings_;
   std::size_t dropped_ = 0;
 };
 

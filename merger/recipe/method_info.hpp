@@ -21,6 +21,8 @@ struct ParameterInfo {
   std::optional<Scalar> default_value;
   std::optional<double> minimum;
   std::optional<double> maximum;
+  std::optional<double> usual_minimum;  // beyond these, values work but are hardly meant: a warning
+  std::optional<double> usual_maximum;
   std::string_view meaning;  // one line
 };
 

@@ -114,7 +114,19 @@ class SettingReader {
 void report_unknown(const std::string& key, const std::string& path, const MethodInfo& method,
                     Faults& faults) {
   if (key == "embed_slerp") {
-    faults.add(path, "`embed_slerp` no longer exists in mergekit", "remove it");
+    faults.warn(path, "`embed_slerp` no longer exists in mergekit and has no effect", "remove it");
+    return;
+  }
+  // Settings left over from another method are common in published recipes; they never did
+  // anything.
+  for (const MethodInfo& other : methods()) {
+    const bool knows = std::any_of(other.parameters.begin(), other.parameters.end(),
+                                   [&](const ParameterInfo& info) { return info.name == key; });
+    if (!knows) continue;
+    faults.warn(path,
+                std::string(method.name) + " has no parameter `" + key + "` (" +
+                    std::string(other.name) + " has); it has no effect",
+                "remove it");
     return;
   }
   std::vector<std::string_view> names;
@@ -144,9 +156,9 @@ Parameters read_parameters(const YamlNode& node, const std::string& path, const 
       continue;
     }
     if (level == Level::kModel && !info->per_model) {
-      faults.add(where,
-                 "`" + key + "` is one value for all models; under a model mergekit ignores it",
-                 "move it to `parameters." + key + "`");
+      faults.warn(where,
+                  "`" + key + "` is one value for all models; under a model it has no effect",
+                  "move it to `parameters." + key + "`");
       continue;
     }
     ParameterSetting setting = SettingReader(*info, faults).read(value, where);

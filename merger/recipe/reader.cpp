@@ -5,12 +5,14 @@
 #include <set>
 
 #include "merger/recipe/check.hpp"
+#include "merger/recipe/documents.hpp"
 #include "merger/recipe/faults.hpp"
 #include "merger/recipe/method_info.hpp"
 #include "merger/recipe/model_reference.hpp"
 #include "merger/recipe/parameters_reader.hpp"
 #include "merger/recipe/recipe.hpp"
 #include "merger/recipe/text.hpp"
+#include "merger/recipe/tokenizer_reader.hpp"
 #include "merger/recipe/yaml_tree.hpp"
 
 namespace crucible::recipe {
@@ -18,51 +20,31 @@ namespace {
 
 using Words = std::span<const std::string_view>;
 
-constexpr std::array<std::string_view, 11> kTopKeys{
-    "merge_method", "base_model", "models",           "slices",    "modules",      "parameters",
-    "dtype",        "out_dtype",  "tokenizer_source", "tokenizer", "chat_template"};
+constexpr std::array<std::string_view, 12> kTopKeys{
+    "merge_method", "base_model", "models",           "slices",    "modules",       "parameters",
+    "dtype",        "out_dtype",  "tokenizer_source", "tokenizer", "chat_template", "name"};
 constexpr std::array<std::string_view, 2> kModelKeys{"model", "parameters"};
 constexpr std::array<std::string_view, 3> kSliceKeys{"sources", "base_model", "parameters"};
 constexpr std::array<std::string_view, 3> kSourceKeys{"model", "layer_range", "parameters"};
 constexpr std::array<std::string_view, 3> kModuleKeys{"models", "slices", "parameters"};
-constexpr std::array<std::string_view, 2> kReferenceKeys{"model", "lora"};
-constexpr std::array<std::string_view, 2> kPathKeys{"path", "revision"};
-constexpr std::string_view kKeepTokenizer =
-    "remove it: tokenizer files are copied from base_model or the first model";
 
 // Keys that mean something to other tools, or nothing to anyone: a better answer than "unknown".
 struct Remark {
   std::string_view key;
   std::string_view message;
   std::string_view suggestion;
+  bool harmless;  // mergekit takes it and it has no effect there: a warning, not a fault
 };
-constexpr std::array<Remark, 9> kRemarks{{
-    {"layer_range", "stands under `models`, where mergekit ignores it",
-     "use `slices` with `sources`"},
-    {"residual_weight", "is read by mergekit and never used", "remove it"},
-    {"residual_scale", "exists in mixture-of-experts recipes only", "remove it"},
-    {"name", "belongs to multi-recipe files",
-     "remove it: a job's name is given when it is submitted"},
-    {"override_architecture", "is not supported yet", "remove it"},
-    {"experts", "belongs to mixture-of-experts recipes, which are not supported yet", ""},
-    {"gate_mode", "belongs to mixture-of-experts recipes, which are not supported yet", ""},
-    {"genome", "belongs to evolutionary search configurations, not to recipes", ""},
-    {"residual_weights", "is read by mergekit and never used", "remove it"},
+constexpr std::array<Remark, 7> kRemarks{{
+    {"layer_range", "has no effect under `models`", "use `slices` with `sources`", true},
+    {"residual_weight", "is read by mergekit and never used", "remove it", true},
+    {"residual_weights", "is read by mergekit and never used", "remove it", true},
+    {"residual_scale", "has an effect in mixture-of-experts recipes only", "remove it", true},
+    {"experts", "belongs to mixture-of-experts recipes", "build those with `crucible moe`", false},
+    {"gate_mode", "belongs to mixture-of-experts recipes", "build those with `crucible moe`",
+     false},
+    {"genome", "belongs to evolutionary search configurations, not to recipes", "", false},
 }};
-
-std::string kind_name(const YamlNode& node) {
-  switch (node.kind) {
-    case YamlNode::Kind::kNull:
-      return "nothing";
-    case YamlNode::Kind::kScalar:
-      return "`" + printable(node.scalar, 40) + "`";
-    case YamlNode::Kind::kSequence:
-      return "a list";
-    case YamlNode::Kind::kMap:
-      return "a map";
-  }
-  return "something else";
-}
 
 class Reader {
  public:
@@ -77,7 +59,9 @@ class Reader {
     recipe.base_model = optional_reference(root_, "");
     recipe.dtype = read_dtype("dtype");
     recipe.out_dtype = read_dtype("out_dtype");
-    reject_tokenizer();
+    recipe.name = read_name();
+    recipe.tokenizer = read_tokenizer(root_, faults_);
+    recipe.chat_template = read_chat_template(root_, faults_);
     recipe.parameters = parameters(root_, "", Level::kShared);
     read_inputs(recipe);
     if (method_ != nullptr && structural_ == before) check_recipe(recipe, *method_, faults_);
@@ -107,8 +91,12 @@ class Reader {
       const auto remark = std::find_if(kRemarks.begin(), kRemarks.end(),
                                        [&](const Remark& r) { return r.key == key; });
       if (remark != kRemarks.end()) {
-        fault(where, "`" + key + "` " + std::string(remark->message),
-              std::string(remark->suggestion));
+        const std::string message = "`" + key + "` " + std::string(remark->message);
+        if (remark->harmless) {
+          faults_.warn(where, message, std::string(remark->suggestion));
+        } else {
+          fault(where, message, std::string(remark->suggestion));
+        }
         continue;
       }
       std::string suggestion = did_you_mean(key, known);
@@ -154,29 +142,24 @@ class Reader {
     return std::nullopt;
   }
 
-  void reject_tokenizer() {
-    const auto present = [&](std::string_view key) {
-      const YamlNode* node = root_.find(key);
-      return node != nullptr && !node->is_null() ? node : nullptr;
-    };
-    const YamlNode* source = present("tokenizer_source");
-    const YamlNode* tokenizer = present("tokenizer");
-    const YamlNode* chat = present("chat_template");
-    if (source != nullptr && source->is_sequence())
-      fault("tokenizer_source", "must be text, not a list");
-    if (tokenizer != nullptr && !tokenizer->is_map()) {
-      fault("tokenizer", "must be a map, not " + kind_name(*tokenizer));
-    }
-    if (chat != nullptr && !chat->is_scalar())
-      fault("chat_template", "must be text, not " + kind_name(*chat));
-    if (source != nullptr && tokenizer != nullptr) {
-      fault("tokenizer", "`tokenizer` and `tokenizer_source` exclude each other");
-    }
-    for (const std::string_view key : {"tokenizer_source", "tokenizer", "chat_template"}) {
-      if (present(key) == nullptr) continue;
-      fault(std::string(key), "`" + std::string(key) + "` is not supported yet",
-            std::string(kKeepTokenizer));
-    }
+  // What other recipes of the same file call this one's result: a folder's name.
+  std::string read_name() {
+    const YamlNode* node = find_present("name");
+    if (node == nullptr) return {};
+    const bool fine =
+        node->is_scalar() && !node->scalar.empty() && node->scalar.size() <= 200 &&
+        node->scalar.front() != '.' && node->scalar.find_first_of("/\\@+") == std::string::npos &&
+        std::none_of(node->scalar.begin(), node->scalar.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+    if (fine) return node->scalar;
+    fault("name", "must be a name for a folder, not " + kind_name(*node),
+          "letters, digits, `-` and `_`; no `/`, `@`, `+`, nor `.` in front");
+    return {};
+  }
+
+  const YamlNode* find_present(std::string_view key) const {
+    const YamlNode* node = root_.find(key);
+    return node != nullptr && !node->is_null() ? node : nullptr;
   }
 
   Parameters parameters(const YamlNode& parent, const std::string& path, Level level) {
@@ -193,66 +176,9 @@ class Reader {
   }
 
   std::optional<ModelReference> reference(const YamlNode& node, const std::string& path) {
-    if (node.is_map()) return reference_map(node, path);
-    if (!node.is_scalar()) {
-      broken(path, "must be a model (`PATH[@REVISION][+LORA[@REVISION]]`), not " + kind_name(node));
-      return std::nullopt;
-    }
-    auto parsed = parse_model_reference(node.scalar);
-    if (parsed) return std::move(*parsed);
-    broken(path,
-           "`" + printable(node.scalar) + "` is not a model reference: " + parsed.error().message);
-    return std::nullopt;
-  }
-
-  std::optional<ModelReference> reference_map(const YamlNode& node, const std::string& path) {
-    check_keys(node, path, kReferenceKeys);
-    const YamlNode* model = node.find("model");
-    if (model == nullptr) {
-      broken(path, "a model in map form needs `model: {path: …}`");
-      return std::nullopt;
-    }
-    ModelReference reference;
-    if (!path_and_revision(*model, child_path(path, "model"), reference.path, reference.revision))
-      return std::nullopt;
-    const YamlNode* lora = node.find("lora");
-    if (lora != nullptr && !lora->is_null() &&
-        !path_and_revision(*lora, child_path(path, "lora"), reference.lora,
-                           reference.lora_revision)) {
-      return std::nullopt;
-    }
-    return reference;
-  }
-
-  // {path, revision}, or PATH[@REVISION].
-  bool path_and_revision(const YamlNode& node, const std::string& path, std::string& file,
-                         std::string& revision) {
-    if (node.is_scalar()) {
-      auto parsed = parse_model_reference(node.scalar);
-      if (!parsed || !parsed->lora.empty()) {
-        broken(path, "`" + printable(node.scalar) + "` is not PATH[@REVISION]");
-        return false;
-      }
-      file = std::move(parsed->path);
-      revision = std::move(parsed->revision);
-      return true;
-    }
-    if (!expect_map(node, path, "a model's location")) return false;
-    check_keys(node, path, kPathKeys);
-    const YamlNode* path_node = node.find("path");
-    if (path_node == nullptr || !path_node->is_scalar() || path_node->scalar.empty()) {
-      broken(child_path(path, "path"), "a path is missing");
-      return false;
-    }
-    file = path_node->scalar;
-    const YamlNode* revision_node = node.find("revision");
-    if (revision_node == nullptr || revision_node->is_null()) return true;
-    if (!revision_node->is_scalar()) {
-      broken(child_path(path, "revision"), "must be text, not " + kind_name(*revision_node));
-      return false;
-    }
-    revision = revision_node->scalar;
-    return true;
+    auto read = read_model_reference(node, path, faults_);
+    if (!read) ++structural_;
+    return read;
   }
 
   ModelReference required_model(const YamlNode& entry, const std::string& path) {
@@ -344,7 +270,7 @@ class Reader {
   void read_inputs(Recipe& recipe) {
     std::vector<std::string_view> present;
     for (const std::string_view key : {"models", "slices", "modules"}) {
-      if (root_.find(key) != nullptr) present.push_back(key);
+      if (find_present(key) != nullptr) present.push_back(key);
     }
     if (present.size() != 1) {
       broken(present.empty() ? "" : std::string(present.back()),
@@ -352,9 +278,9 @@ class Reader {
                              : join(present, " and ") + " stand together",
              "give exactly one of `models`, `slices`, `modules`");
     }
-    if (const YamlNode* node = root_.find("models")) recipe.models = read_models(*node, "models");
-    if (const YamlNode* node = root_.find("slices")) recipe.slices = read_slices(*node, "slices");
-    if (const YamlNode* node = root_.find("modules")) read_modules(*node, recipe);
+    if (const YamlNode* node = find_present("models")) recipe.models = read_models(*node, "models");
+    if (const YamlNode* node = find_present("slices")) recipe.slices = read_slices(*node, "slices");
+    if (const YamlNode* node = find_present("modules")) read_modules(*node, recipe);
   }
 
   void read_modules(const YamlNode& map, Recipe& recipe) {
@@ -385,11 +311,19 @@ class Reader {
 }  // namespace
 
 Result<Recipe> read_recipe(std::string_view text) {
+  if (const std::size_t count = split_documents(text).size(); count > 1) {
+    return fail(Error{ErrorCode::kInvalidArgument,
+                      "the text holds several recipes",
+                      {{"", std::to_string(count) + " recipes, separated by `---`, in one text",
+                        "run `crucible merge` on the file, or submit the recipes one by one under "
+                        "their names, those that others need first"}}});
+  }
   auto document = parse_yaml(text);
   if (!document) return fail(std::move(document.error()).with_context("the recipe is"));
   Faults faults(*document);
   Recipe recipe = Reader(document->root, faults).read();
   if (!faults.empty()) return fail(std::move(faults).to_error("the recipe"));
+  recipe.warnings = faults.take_warnings();
   recipe.source_text = std::string(text);
   return recipe;
 }

@@ -93,6 +93,12 @@ std::vector<ModelReference> Recipe::referenced_models() const {
   return all;
 }
 
+std::vector<ModelReference> Recipe::mentioned_models() const {
+  std::vector<ModelReference> all = referenced_models();
+  if (tokenizer && tokenizer->choice == TokenizerChoice::kModel) mention(all, tokenizer->model);
+  return all;
+}
+
 std::optional<Scalar> evaluate(const ParameterSetting& setting, std::string_view tensor_name,
                                double t) {
   for (const FilteredValue& alternative : setting) {

@@ -56,7 +56,30 @@ struct Module {  // modules.NAME: exactly one of models and slices is not empty
   Parameters parameters;
 };
 
+enum class TokenizerChoice { kUnion, kBase, kModel };
+// Where a token's row comes from in models that lack the token.
+struct TokenSource {
+  enum class Kind { kUnset, kZero, kModel, kModelToken };
+  Kind kind = Kind::kUnset;
+  ModelReference model;                   // kModel: its own row; kModelToken: another token's
+  std::string token;                      // kModelToken, by text …
+  std::optional<std::uint64_t> token_id;  // … or by number
+};
+struct TokenSetting {  // tokenizer.tokens.TEXT
+  std::string text;
+  TokenSource source;
+  bool force = false;  // replaces the row in models that have the token too
+};
+// `tokenizer`, or `tokenizer_source`, which sets only the choice.
+struct TokenizerSetting {
+  TokenizerChoice choice = TokenizerChoice::kUnion;
+  ModelReference model;                  // kModel
+  std::vector<TokenSetting> tokens;      // in the recipe's order, which numbers new tokens
+  std::uint64_t pad_to_multiple_of = 0;  // 0 = no padding
+};
+
 struct Recipe {
+  std::string name;  // in files with several recipes, what others call its result; "" = none
   std::string merge_method;
   std::optional<ModelReference> base_model;
   // Exactly one of the three is not empty.
@@ -66,15 +89,21 @@ struct Recipe {
   Parameters parameters;
   std::optional<tensor::DType> dtype;
   std::optional<tensor::DType> out_dtype;
-  std::string source_text;  // as submitted, for mergekit_config.yml
+  std::optional<TokenizerSetting> tokenizer;  // nullopt: tokenizer files are copied
+  // "" = as it is; "auto", the name of a built-in template, or a Jinja text.
+  std::string chat_template;
+  std::string source_text;      // as submitted, for mergekit_config.yml
+  std::vector<Fault> warnings;  // what is accepted and has no effect
 
-  // Every distinct model, in order of first mention (base_model last unless it is mentioned
-  // before).
+  // Every distinct model that is merged, in order of first mention (base_model last unless it is
+  // mentioned before).
   std::vector<ModelReference> referenced_models() const;
+  // Those, then the model whose tokenizer is taken if it is not among them.
+  std::vector<ModelReference> mentioned_models() const;
 };
 
 // Reads YAML or JSON (JSON is read as YAML). Error kInvalidArgument with all faults. Limits: 1 MiB,
-// depth 64, no anchors or aliases, no duplicate keys.
+// depth 64, no anchors or aliases, no duplicate keys. One document; for several see documents.hpp.
 Result<Recipe> read_recipe(std::string_view text);
 
 // The recipe with sorted keys, defaults left out, numbers normalised: equal recipes give equal

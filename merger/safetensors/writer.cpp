@@ -77,9 +77,10 @@ Result<std::uint64_t> tensor_bytes(const OutputTensor& output) {
   return bytes;
 }
 
-Result<ShardedWriter> ShardedWriter::create(const std::filesystem::path& folder,
-                                            const std::vector<OutputTensor>& tensors,
-                                            std::uint64_t shard_bytes, io::Syscalls& calls) {
+Result<ShardedWriter> ShardedWriter::lay_out(const std::filesystem::path& folder,
+                                             const std::vector<OutputTensor>& tensors,
+                                             std::uint64_t shard_bytes, io::Syscalls& calls,
+                                             std::vector<ShardFile>& files) {
   std::vector<std::uint64_t> sizes;
   for (const OutputTensor& output : tensors) {
     const auto bytes = safetensors::tensor_bytes(output);
@@ -96,29 +97,77 @@ Result<ShardedWriter> ShardedWriter::create(const std::filesystem::path& folder,
       return std::pair(kTypeOrder.size() - type_rank(tensors[i].dtype),
                        std::string_view(tensors[i].name));
     });
-    const std::string header = header_text(tensors, shards[s], sizes);
-    std::uint64_t offset = header.size();
+    files.push_back({header_text(tensors, shards[s], sizes), 0});
+    std::uint64_t offset = files.back().header.size();
     for (const std::size_t i : shards[s]) {
       writer.places_[i] = {s, offset};
       writer.shard_of_[tensors[i].name] = s;
       offset += sizes[i];
       writer.tensor_bytes_ += sizes[i];
     }
+    files.back().bytes = offset;
     writer.shard_names_.push_back(shard_name(s, shards.size()));
-    auto file = io::File::create(folder / writer.shard_names_.back(), calls);
-    if (!file) return fail(std::move(file.error()));
-    if (auto status = file->reserve(offset); !status) return fail(std::move(status.error()));
-    if (auto status = file->pwrite(std::as_bytes(std::span(header)), 0); !status)
-      return fail(std::move(status.error()));
-    writer.shards_.push_back(std::move(*file));
   }
   return writer;
+}
+
+Result<ShardedWriter> ShardedWriter::create(const std::filesystem::path& folder,
+                                            const std::vector<OutputTensor>& tensors,
+                                            std::uint64_t shard_bytes, io::Syscalls& calls) {
+  std::vector<ShardFile> files;
+  auto writer = lay_out(folder, tensors, shard_bytes, calls, files);
+  if (!writer) return writer;
+  for (std::size_t s = 0; s < files.size(); ++s) {
+    auto file = io::File::create(folder / writer->shard_names_[s], calls);
+    if (!file) return fail(std::move(file.error()));
+    if (auto status = file->reserve(files[s].bytes); !status)
+      return fail(std::move(status.error()));
+    if (auto status = file->pwrite(std::as_bytes(std::span(files[s].header)), 0); !status)
+      return fail(std::move(status.error()));
+    writer->shards_.push_back(std::move(*file));
+  }
+  return writer;
+}
+
+Result<ShardedWriter> ShardedWriter::reopen(const std::filesystem::path& folder,
+                                            const std::vector<OutputTensor>& tensors,
+                                            std::uint64_t shard_bytes, io::Syscalls& calls) {
+  std::vector<ShardFile> files;
+  auto writer = lay_out(folder, tensors, shard_bytes, calls, files);
+  if (!writer) return writer;
+  for (std::size_t s = 0; s < files.size(); ++s) {
+    auto file = io::File::open_write(folder / writer->shard_names_[s], calls);
+    if (!file) return fail(std::move(file.error()));
+    const auto size = file->size();
+    if (!size) return fail(size.error());
+    std::string header(files[s].header.size(), '\0');
+    if (*size != files[s].bytes || !file->pread(std::as_writable_bytes(std::span(header)), 0) ||
+        header != files[s].header) {
+      return fail(ErrorCode::kNotFound, file->path().string() + " is of another writing");
+    }
+    writer->shards_.push_back(std::move(*file));
+  }
+  return writer;
+}
+
+Status ShardedWriter::read(std::size_t number, std::uint64_t offset,
+                           std::span<std::byte> data) const {
+  const Place& place = places_[number];
+  return shards_[place.shard].pread(data, place.offset + offset);
 }
 
 Status ShardedWriter::write(std::size_t number, std::uint64_t offset,
                             std::span<const std::byte> data) {
   const Place& place = places_[number];
-  return shards_[place.shard].pwrite(data, place.offset + offset);
+  io::File& shard = shards_[place.shard];
+  if (auto status = shard.pwrite(data, place.offset + offset); !status) return status;
+  // Writing out begins while the next tensors are computed, so that the sync at the end is short.
+  constexpr std::uint64_t kWritebackBytes = 8ULL << 20;
+  const std::uint64_t before = written_->fetch_add(data.size());
+  if (before / kWritebackBytes != (before + data.size()) / kWritebackBytes) {
+    shard.start_writeback(0, 0);
+  }
+  return {};
 }
 
 Status ShardedWriter::finish() {

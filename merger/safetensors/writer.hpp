@@ -1,8 +1,10 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -34,6 +36,15 @@ class ShardedWriter {
                                       std::uint64_t shard_bytes,
                                       io::Syscalls& calls = io::system());
 
+  // The shard files of an interrupted writing, to go on with. kNotFound when a file is missing or
+  // is not what create made for the same arguments.
+  static Result<ShardedWriter> reopen(const std::filesystem::path& folder,
+                                      const std::vector<OutputTensor>& tensors,
+                                      std::uint64_t shard_bytes,
+                                      io::Syscalls& calls = io::system());
+
+  // What was written `offset` bytes into a tensor.
+  Status read(std::size_t tensor, std::uint64_t offset, std::span<std::byte> data) const;
   // `data` goes `offset` bytes into tensor number `tensor` (of `tensors` above). Thread-safe for
   // ranges that do not overlap.
   Status write(std::size_t tensor, std::uint64_t offset, std::span<const std::byte> data);
@@ -41,8 +52,18 @@ class ShardedWriter {
   // written. Any failure is final.
   Status finish();
   std::uint64_t tensor_bytes() const { return tensor_bytes_; }
+  const std::vector<std::string>& shard_names() const { return shard_names_; }
 
  private:
+  // One shard file as it must be before its tensors are written.
+  struct ShardFile {
+    std::string header;
+    std::uint64_t bytes = 0;  // of the whole file
+  };
+  static Result<ShardedWriter> lay_out(const std::filesystem::path& folder,
+                                       const std::vector<OutputTensor>& tensors,
+                                       std::uint64_t shard_bytes, io::Syscalls& calls,
+                                       std::vector<ShardFile>& files);
   struct Place {
     std::size_t shard = 0;
     std::uint64_t offset = 0;  // in the file
@@ -54,6 +75,8 @@ class ShardedWriter {
   std::vector<Place> places_;
   std::map<std::string, std::size_t> shard_of_;  // by tensor name
   std::uint64_t tensor_bytes_ = 0;
+  std::unique_ptr<std::atomic<std::uint64_t>> written_ =
+      std::make_unique<std::atomic<std::uint64_t>>(0);  // by write
 };
 
 // Bytes of one tensor; kInvalidArgument when they do not fit 64 bits.

@@ -151,6 +151,8 @@ Json to_json(const Job& job, JobDetail detail) {
            {"merge_method", job.merge_method},
            {"recipe_digest", job.recipe_digest},
            {"seed", job.seed},
+           {"compatibility", method::name_of(job.compatibility)},
+           {"allow_nonfinite", job.allow_nonfinite},
            {"suites", job.suites},
            {"model_id", optional_json(job.model_id)},
            {"parent_id", optional_json(job.parent_id)},

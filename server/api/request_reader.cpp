@@ -12,8 +12,9 @@
 namespace crucible::server::api {
 namespace {
 
-constexpr std::array<std::string_view, 8> kBodyFields{"recipe",    "suites", "name", "seed",
-                                                      "parameter", "values", "path", "model"};
+constexpr std::array<std::string_view, 10> kBodyFields{
+    "recipe", "suites", "name",  "seed",          "parameter",
+    "values", "path",   "model", "compatibility", "allow_nonfinite"};
 
 std::optional<std::uint64_t> parse_natural(std::string_view text) {
   std::uint64_t value = 0;
@@ -37,6 +38,12 @@ std::vector<std::string> split_list(std::string_view text) {
   return items;
 }
 
+const std::vector<std::string_view> kCompatibilities{"none", "mergekit"};
+
+method::Compatibility compatibility_of(std::string_view word) {
+  return method::parse_compatibility(word).value_or(method::Compatibility::kNone);
+}
+
 Parsed<MergeRequest> yaml_merge_request(const http::Request& request) {
   QueryReader query(request);
   MergeRequest out;
@@ -49,6 +56,8 @@ Parsed<MergeRequest> yaml_merge_request(const http::Request& request) {
     if (!value) query.fault("seed", "must be a whole number from 0");
     out.submit.seed = value.value_or(0);
   }
+  out.submit.compatibility = compatibility_of(query.choice("compatibility", kCompatibilities));
+  out.submit.allow_nonfinite = query.choice("allow_nonfinite", {"true", "false"}) == "true";
   if (auto refusal = query.finish()) return tl::make_unexpected(std::move(*refusal));
   return out;
 }
@@ -147,6 +156,22 @@ std::uint64_t FieldReader::natural(std::string_view key) {
   return 0;
 }
 
+bool FieldReader::boolean(std::string_view key) {
+  const Json* value = find(key, false);
+  if (value == nullptr) return false;
+  if (value->is_boolean()) return value->get<bool>();
+  fault(std::string(key), "must be true or false");
+  return false;
+}
+
+std::string FieldReader::choice(std::string_view key, std::vector<std::string_view> words) {
+  std::string value = text(key);
+  if (value.empty() || std::find(words.begin(), words.end(), value) != words.end()) return value;
+  fault(std::string(key), "`" + recipe::printable(value) + "` is not known here",
+        "one of " + recipe::join(words));
+  return {};
+}
+
 std::optional<double> FieldReader::number(const Json& object, std::string_view key,
                                           std::string_view path) {
   const auto found = object.find(std::string(key));
@@ -202,6 +227,15 @@ http::Response MergeRequest::fail(const Error& error) const {
                        [object](std::string_view path) { return body_pointer(path, object); });
 }
 
+template <typename Submit>
+void read_merge_options(FieldReader& fields, Submit& submit) {
+  submit.seed = fields.natural("seed");
+  submit.compatibility = compatibility_of(fields.choice("compatibility", kCompatibilities));
+  submit.allow_nonfinite = fields.boolean("allow_nonfinite");
+}
+template void read_merge_options(FieldReader&, SubmitMerge&);
+template void read_merge_options(FieldReader&, SubmitSweep&);
+
 Parsed<MergeRequest> merge_request(const http::Request& request) {
   auto key = idempotency_key(request);
   if (!key) return tl::make_unexpected(std::move(key.error()));
@@ -224,7 +258,7 @@ Parsed<MergeRequest> merge_request(const http::Request& request) {
     out->recipe_is_object = recipe.is_object;
     out->submit.suites = fields.texts("suites");
     out->submit.name = fields.text("name");
-    out->submit.seed = fields.natural("seed");
+    read_merge_options(fields, out->submit);
     if (auto refusal = fields.finish()) return tl::make_unexpected(std::move(*refusal));
   }
   if (out) out->submit.idempotency_key = std::move(*key);

@@ -43,6 +43,8 @@ class FieldReader {
   std::string text(std::string_view key, bool required = false);
   std::vector<std::string> texts(std::string_view key, bool required = false);
   std::uint64_t natural(std::string_view key);
+  bool boolean(std::string_view key);
+  std::string choice(std::string_view key, std::vector<std::string_view> words);  // "" when absent
   std::optional<double> number(const Json& object, std::string_view key, std::string_view path);
   const Json* any(std::string_view key, bool required = false);  // nullptr when absent
   void fault(std::string path, std::string message, std::string suggestion = {});
@@ -76,6 +78,10 @@ struct MergeRequest {
 Parsed<MergeRequest> merge_request(const http::Request& request);
 
 // The Idempotency-Key header: at most 255 printable characters.
+// seed, compatibility, allow_nonfinite of a SubmitMerge or SubmitSweep.
+template <typename Submit>
+void read_merge_options(FieldReader& fields, Submit& submit);
+
 Parsed<std::string> idempotency_key(const http::Request& request);
 
 // A positive id in the path; nullopt for anything else, which no record can have.

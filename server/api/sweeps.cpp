@@ -79,7 +79,7 @@ http::Response submit(Service& service, const http::Request& request) {
   wanted.values = sweep_values(fields);
   wanted.suites = fields.texts("suites", true);
   wanted.name = fields.text("name");
-  wanted.seed = fields.natural("seed");
+  read_merge_options(fields, wanted);
   wanted.idempotency_key = std::move(*key);
   if (auto refusal = fields.finish()) return std::move(*refusal);
   const auto sweep = service.submit_sweep(wanted);

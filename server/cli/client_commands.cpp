@@ -65,8 +65,16 @@ std::string job_path(std::int64_t id, const std::string& rest = {}) {
   return "/jobs/" + std::to_string(id) + rest;
 }
 
+template <typename Options>
+void add_merge_options(Json& body, const Options& options) {
+  body["seed"] = options.seed;
+  body["compatibility"] = options.compatibility;
+  body["allow_nonfinite"] = options.allow_nonfinite;
+}
+
 Json merge_body(const SubmitOptions& options, const std::string& recipe) {
-  Json body{{"recipe", recipe}, {"suites", options.suites}, {"seed", options.seed}};
+  Json body{{"recipe", recipe}, {"suites", options.suites}};
+  add_merge_options(body, options);
   if (!options.name.empty()) body["name"] = options.name;
   return body;
 }
@@ -189,10 +197,8 @@ int leaderboard(const LeaderboardOptions& options, const CommonOptions& common) 
 int submit_sweep(const SweepOptions& options, const CommonOptions& common) {
   const auto recipe = read_recipe_text(options.recipe);
   if (!recipe) return report(recipe.error(), common);
-  Json body{{"recipe", *recipe},
-            {"parameter", options.parameter},
-            {"suites", options.suites},
-            {"seed", options.seed}};
+  Json body{{"recipe", *recipe}, {"parameter", options.parameter}, {"suites", options.suites}};
+  add_merge_options(body, options);
   if (!options.name.empty()) body["name"] = options.name;
   if (options.from && options.to) {
     body["values"] = {{"from", *options.from}, {"to", *options.to}, {"points", options.points}};

@@ -14,6 +14,8 @@ struct SubmitOptions {
   std::vector<std::string> suites;
   std::string name;
   std::uint64_t seed = 0;
+  std::string compatibility = "none";
+  bool allow_nonfinite = false;
   std::string idempotency_key;
   bool check = false;
   bool watch = false;
@@ -56,6 +58,8 @@ struct SweepOptions {
   std::vector<std::string> suites;
   std::string name;
   std::uint64_t seed = 0;
+  std::string compatibility = "none";
+  bool allow_nonfinite = false;
   std::string idempotency_key;
   bool watch = false;
 };

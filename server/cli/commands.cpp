@@ -5,6 +5,8 @@
 
 #include "server/cli/client_commands.hpp"
 #include "server/cli/local_commands.hpp"
+#include "server/cli/lora_command.hpp"
+#include "server/cli/moe_command.hpp"
 
 namespace crucible::server::cli {
 namespace {
@@ -18,6 +20,8 @@ class Registry {
   void local() {
     check_command();
     merge_command();
+    moe_command();
+    extract_lora_command();
     eval_command();
   }
   void client() {
@@ -78,9 +82,24 @@ class Registry {
     run_with(command, parsed, [run](bool, const CommonOptions& common) { return run(common); });
   }
 
+  // What decides a merge's bytes beside recipe and models.
+  template <typename Options>
+  static void add_merge_choices(CLI::App& command, Options& options) {
+    command.add_option("--seed", options.seed, "seed of the random methods")->capture_default_str();
+    command
+        .add_option("--compatibility", options.compatibility,
+                    "mergekit: among equal magnitudes, the order of mergekit 0.1.5")
+        ->check(CLI::IsMember({"none", "mergekit"}))
+        ->capture_default_str();
+    command.add_flag("--allow-nonfinite", options.allow_nonfinite,
+                     "merge models that hold NaN or infinity");
+  }
+
   static void add_merge_options(CLI::App& command, MergeCommandOptions& options) {
     command.add_option("RECIPE", options.recipe, "mergekit recipe, YAML or JSON")->required();
-    command.add_option("--seed", options.seed, "seed of the random methods")->capture_default_str();
+    add_merge_choices(command, options);
+    command.add_flag("--allow-crimes", options.allow_mixed_architectures,
+                     "merge models of several architectures, as if all were like the first");
     command.add_option("--threads", options.threads, "0 = one per processor")
         ->capture_default_str();
     command.add_option("--memory", options.memory, "bound of tensor buffers, such as 512MiB")
@@ -104,6 +123,12 @@ class Registry {
     CLI::App& command = *app_.add_subcommand("merge", "run a recipe here, without a daemon");
     add_merge_options(command, parsed->options);
     command.add_option("OUT", parsed->options.out, "folder to write; must not exist")->required();
+    command.add_option("--intermediate", parsed->options.intermediate,
+                       "for files with several recipes: folder that keeps the results of all but "
+                       "the last (default: beside OUT, removed at the end)");
+    command.add_flag("--resume", parsed->options.resume,
+                     "go on where an interrupted merge into OUT stopped, and keep what is done if "
+                     "this one is interrupted");
     add_json(command, parsed->common);
     command.footer(
         "Relative model paths are looked up in the recipe's folder, then in the working "
@@ -112,6 +137,89 @@ class Registry {
         "bytes.\n"
         "Example: crucible merge ties.yaml merged/ --memory 2GiB");
     run_with(command, parsed, merge);
+  }
+
+  void moe_command() {
+    auto parsed = std::make_shared<Parsed<MoeCommandOptions>>();
+    MoeCommandOptions& options = parsed->options;
+    CLI::App& command =
+        *app_.add_subcommand("moe", "build a mixture of experts from dense models here");
+    command.add_option("RECIPE", options.merge.recipe, "mergekit-moe recipe, YAML or JSON")
+        ->required();
+    command.add_option("OUT", options.merge.out, "folder to write; must not exist");
+    command.add_flag("--check", options.check, "only check the recipe against its models");
+    command
+        .add_option("--layout", options.layout,
+                    "of the output (default: the first that can hold the mixture)")
+        ->check(CLI::IsMember({"mixtral", "deepseek", "qwen2_moe", "qwen3_moe"}));
+    command.add_flag("--allow-identical-experts", options.allow_identical_experts,
+                     "build from experts that are all the same model, to train them afterwards");
+    command
+        .add_option("--states", options.states,
+                    "weights of the base model while hidden states are computed")
+        ->check(CLI::IsMember({"f32", "bf16", "f16", "q8_0"}))
+        ->capture_default_str();
+    command.add_flag("--resume", options.merge.resume,
+                     "go on where an interrupted run into OUT stopped, and keep what is done if "
+                     "this one is interrupted");
+    command.add_option("--seed", options.merge.seed, "of random routers and of noise")
+        ->capture_default_str();
+    command.add_flag("--allow-nonfinite", options.merge.allow_nonfinite,
+                     "use models that hold NaN or infinity");
+    command.add_option("--threads", options.merge.threads, "0 = one per processor")
+        ->capture_default_str();
+    command.add_option("--memory", options.merge.memory, "bound of tensor buffers, such as 512MiB")
+        ->capture_default_str();
+    command
+        .add_option("--shard-size", options.merge.shard_size, "largest weight file, such as 5GB")
+        ->capture_default_str();
+    add_json(command, parsed->common);
+    command.footer(
+        "Relative model paths are looked up in the recipe's folder, then in the working "
+        "directory.\n"
+        "Gate modes hidden and hidden_avg load the base model into memory; cheap_embed, random "
+        "and\n"
+        "uniform_random do not.\n"
+        "Example: crucible moe beyonder.yaml mixture/");
+    run_with(command, parsed, build_mixture);
+  }
+
+  void extract_lora_command() {
+    auto parsed = std::make_shared<Parsed<ExtractLoraOptions>>();
+    ExtractLoraOptions& options = parsed->options;
+    CLI::App& command = *app_.add_subcommand(
+        "extract-lora", "write a fine-tuned model's difference from its base as a LoRA adapter");
+    command.add_option("--base", options.base, "the base model")->required();
+    command.add_option("MODEL", options.model, "the fine-tuned model")->required();
+    command.add_option("OUT", options.out, "folder to write; must not exist")->required();
+    command.add_option("--rank", options.max_rank, "largest rank of a module")
+        ->check(CLI::Range(1, 4096))
+        ->capture_default_str();
+    command
+        .add_option("--energy", options.energy,
+                    "a module's rank keeps this share of its difference's squared norm")
+        ->check(CLI::Range(0.0, 1.0))
+        ->capture_default_str();
+    auto* exact = command.add_flag("--exact", options.exact, "full singular value decompositions");
+    command
+        .add_flag_function(
+            "--randomized", [](std::int64_t) {}, "randomised decompositions (default)")
+        ->excludes(exact);
+    command.add_option("--include", options.include,
+                       "only modules in whose names this regular expression occurs");
+    command.add_option("--exclude", options.exclude, "not those where this one occurs");
+    command.add_flag("--save-modules", options.save_modules,
+                     "put what is no matrix (norms, biases) into the adapter whole");
+    command.add_option("--dtype", options.dtype, "element type of the factors")
+        ->check(CLI::IsMember({"float32", "bfloat16", "float16"}))
+        ->capture_default_str();
+    command.add_option("--seed", options.seed, "of the randomised decompositions")
+        ->capture_default_str();
+    command.add_option("--threads", options.threads, "0 = one per processor")
+        ->capture_default_str();
+    add_json(command, parsed->common);
+    command.footer("Example: crucible extract-lora --base base/ tuned/ adapter/ --rank 16");
+    run_with(command, parsed, extract_lora);
   }
 
   void eval_command() {
@@ -145,7 +253,7 @@ class Registry {
         ->required();
     add_suites(command, options.suites, false);
     command.add_option("--name", options.name, "name of the merged model");
-    command.add_option("--seed", options.seed, "seed of the random methods")->capture_default_str();
+    add_merge_choices(command, options);
     command.add_option("--idempotency-key", options.idempotency_key,
                        "the same key gives the first job again");
     command.add_flag("--check", options.check, "only check the recipe against the daemon's models");
@@ -245,7 +353,7 @@ class Registry {
     from->needs(to)->needs(points);
     add_suites(command, options.suites, true);
     command.add_option("--name", options.name, "name of the sweep");
-    command.add_option("--seed", options.seed, "seed of the random methods")->capture_default_str();
+    add_merge_choices(command, options);
     command.add_option("--idempotency-key", options.idempotency_key,
                        "the same key gives the first sweep again");
     command.add_flag("--watch", options.watch, "follow all trials to the end");

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <ctime>
 
 #include "server/cli/exit_codes.hpp"
 
@@ -26,9 +25,9 @@ InterruptGuard::InterruptGuard() {
   pthread_sigmask(SIG_BLOCK, &set, nullptr);  // inherited by every thread started from here on
   waiter_ = std::jthread([stop = stop_](std::stop_token ended) mutable {
     const sigset_t waited = signals();
-    const timespec interval{0, 100'000'000};
-    while (!ended.stop_requested()) {
-      if (sigtimedwait(&waited, nullptr, &interval) < 0) continue;
+    for (;;) {
+      if (sigwaitinfo(&waited, nullptr) < 0) continue;
+      if (ended.stop_requested()) return;
       if (stop.stop_requested()) ::_exit(kInterrupted);
       stop.request_stop();
     }
@@ -37,6 +36,7 @@ InterruptGuard::InterruptGuard() {
 
 InterruptGuard::~InterruptGuard() {
   waiter_.request_stop();
+  pthread_kill(waiter_.native_handle(), SIGTERM);  // blocked there: it only ends the wait
   waiter_.join();
   const sigset_t set = signals();
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);

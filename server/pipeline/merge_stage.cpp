@@ -51,9 +51,27 @@ Result<bool> MergeStage::settle(queue::Lease& lease) {
   return settled;
 }
 
+Result<std::vector<ResolvedAdapter>> MergeStage::unchanged_adapters(const queue::Lease& lease,
+                                                                    const Models& inputs) {
+  const Job& job = lease.job.job;
+  const auto recipe = recipe::read_recipe(job.recipe);
+  if (!recipe) return fail(recipe.error());
+  auto adapters = models_.resolve_adapters(*recipe);
+  if (!adapters || adapters->empty()) return adapters;
+  store::NewJob asked;
+  asked.seed = job.seed;
+  asked.compatibility = job.compatibility;
+  asked.allow_nonfinite = job.allow_nonfinite;
+  std::vector<store::StoredModel> models;
+  for (const auto& [input, model] : inputs) models.push_back(model);
+  if (merge_key(*recipe, asked, models, *adapters) == lease.job.work_key) return adapters;
+  return fail(ErrorCode::kInvalidArgument,
+              "an adapter's files are not the ones that were there when the job was submitted; "
+              "submit it again");
+}
+
 Result<nlohmann::json> MergeStage::prepare(const queue::Lease& lease) {
   const Job& job = lease.job.job;
-  using Models = std::vector<std::pair<store::JobInput, store::StoredModel>>;
   auto inputs = store_.read([&](store::Database& database) -> Result<Models> {
     auto references = store::job_inputs(database, job.id);
     if (!references) return fail(std::move(references).error());
@@ -74,11 +92,18 @@ Result<nlohmann::json> MergeStage::prepare(const queue::Lease& lease) {
     }
     spec.folders[input.reference] = model.model.path;
   }
+  auto adapters = unchanged_adapters(lease, *inputs);
+  if (!adapters) return fail(std::move(adapters).error());
+  for (const ResolvedAdapter& adapter : *adapters) {
+    spec.folders[adapter.reference] = adapter.folder.string();
+  }
   const auto staging = state_.staging(lease.id(), lease.attempt());
   remove_below(state_.staging(), staging);
   if (auto status = io::make_folder(staging); !status) return fail(std::move(status).error());
   spec.recipe = job.recipe;
   spec.seed = job.seed;
+  spec.compatibility = job.compatibility;
+  spec.allow_nonfinite = job.allow_nonfinite;
   spec.threads = limits_.threads;
   spec.memory_bytes = limits_.memory_bytes;
   spec.shard_bytes = limits_.shard_bytes;

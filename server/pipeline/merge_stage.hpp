@@ -13,7 +13,7 @@ namespace crucible::server::pipeline {
 // What workers may use.
 struct WorkerLimits {
   unsigned threads = 0;                          // 0 = one per hardware thread
-  std::uint64_t memory_bytes = 1ULL << 30;       // tensor buffers of a merge
+  std::uint64_t memory_bytes = 512ULL << 20;     // tensor buffers of a merge
   std::uint64_t shard_bytes = 5'000'000'000ULL;  // of a merged model's files
 };
 
@@ -35,6 +35,11 @@ class MergeStage : public Stage {
   void discard(const queue::Lease& lease) override;
 
  private:
+  using Models = std::vector<std::pair<store::JobInput, store::StoredModel>>;
+  // Where the recipe's adapters lie; kInvalidArgument when they changed since the job came, which
+  // its key shows.
+  Result<std::vector<ResolvedAdapter>> unchanged_adapters(const queue::Lease& lease,
+                                                          const Models& inputs);
   // The folder of this content, published from staging unless it is there already and intact.
   Result<std::filesystem::path> publish(const queue::Lease& lease, const MergeResult& result);
   Status record(store::Database& database, const queue::Lease& lease, const MergeResult& result,

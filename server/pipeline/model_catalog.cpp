@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "merger/base/io.hpp"
+#include "merger/lora/adapter.hpp"
 #include "server/pipeline/state_folder.hpp"
 #include "server/store/near.hpp"
 
@@ -35,6 +36,14 @@ void mention_models(const std::vector<recipe::InputModel>& models, const std::st
   for (std::size_t i = 0; i < models.size(); ++i) {
     mentions.push_back({fmt::format("{}models[{}].model", prefix, i), models[i].model});
   }
+}
+
+// The adapter of a reference as a reference of its own.
+recipe::ModelReference adapter_of(const recipe::ModelReference& reference) {
+  recipe::ModelReference adapter;
+  adapter.path = reference.lora;
+  adapter.revision = reference.lora_revision;
+  return adapter;
 }
 
 bool is_beneath(const std::filesystem::path& path, const std::filesystem::path& root) {
@@ -68,6 +77,8 @@ std::vector<ModelMention> model_mentions(const recipe::Recipe& recipe) {
     mention_slices(module.slices, prefix, mentions);
   }
   if (recipe.base_model) mentions.push_back({"base_model", *recipe.base_model});
+  if (recipe.tokenizer && recipe.tokenizer->choice == recipe::TokenizerChoice::kModel)
+    mentions.push_back({"tokenizer_source", recipe.tokenizer->model});
   return mentions;
 }
 
@@ -305,9 +316,53 @@ Result<ModelFolders> ModelCatalog::locate_all(const recipe::Recipe& recipe) {
     } else {
       error.faults.push_back(fault_of(mention.path, mention.reference, std::move(folder).error()));
     }
+    if (mention.reference.lora.empty()) continue;
+    auto adapter = locate(mention.reference.lora);
+    if (adapter) {
+      folders[adapter_of(mention.reference).text()] = std::move(*adapter);
+    } else {
+      error.faults.push_back(adapter_fault(mention.path, std::move(adapter).error()));
+    }
   }
   if (!error.faults.empty()) return fail(std::move(error));
   return folders;
+}
+
+Fault ModelCatalog::adapter_fault(const std::string& path, Error error) const {
+  const auto names = roots_ | std::views::transform([](const auto& root) { return root.string(); });
+  return {path, "adapter: " + std::move(error.message),
+          roots_.empty() ? "start the daemon with --allow-root FOLDER, above the adapter's folder"
+                         : fmt::format("put the adapter's folder below one of {} and name it by "
+                                       "its path there",
+                                       fmt::join(names, ", "))};
+}
+
+Result<std::vector<ResolvedAdapter>> ModelCatalog::resolve_adapters(const recipe::Recipe& recipe) {
+  std::vector<ResolvedAdapter> adapters;
+  Error error{ErrorCode::kInvalidArgument, "the recipe names adapters that cannot be used", {}};
+  std::set<std::string> seen;
+  for (const ModelMention& mention : model_mentions(recipe)) {
+    const std::string text = adapter_of(mention.reference).text();
+    if (mention.reference.lora.empty() || !seen.insert(text).second) continue;
+    auto adapter = inspect_adapter(mention.reference.lora);
+    if (!adapter) {
+      error.faults.push_back(adapter_fault(mention.path, std::move(adapter).error()));
+      continue;
+    }
+    adapter->reference = text;
+    adapters.push_back(std::move(*adapter));
+  }
+  if (!error.faults.empty()) return fail(std::move(error));
+  return adapters;
+}
+
+Result<ResolvedAdapter> ModelCatalog::inspect_adapter(const std::string& path) const {
+  auto folder = locate(path);
+  if (!folder) return fail(std::move(folder).error());
+  if (auto status = check_links(*folder); !status) return fail(std::move(status).error());
+  const auto digest = lora::adapter_digest(*folder);
+  if (!digest) return fail(digest.error());
+  return ResolvedAdapter{"", std::move(*folder), digest->hex()};
 }
 
 Result<ResolvedInputs> ModelCatalog::resolve(const recipe::Recipe& recipe) {
@@ -328,6 +383,9 @@ Result<ResolvedInputs> ModelCatalog::resolve(const recipe::Recipe& recipe) {
     resolved.models.push_back(std::move(*model));
   }
   if (!error.faults.empty()) return fail(std::move(error));
+  auto adapters = resolve_adapters(recipe);
+  if (!adapters) return fail(std::move(adapters).error());
+  resolved.adapters = std::move(*adapters);
   return resolved;
 }
 

@@ -24,13 +24,21 @@ struct CheckpointFacts {
 };
 CheckpointFacts describe(const checkpoint::Checkpoint& checkpoint);
 
+// A LoRA adapter that a recipe folds into a model.
+struct ResolvedAdapter {
+  std::string reference;  // the part of a model reference after the +
+  std::filesystem::path folder;
+  std::string digest;  // of its configuration and weights
+};
+
 // The models a recipe names, resolved: one entry a distinct reference, in order of first mention.
 struct ResolvedInputs {
   std::vector<store::JobInput> inputs;
   std::vector<store::StoredModel> models;  // beside inputs
+  std::vector<ResolvedAdapter> adapters;
 };
 
-// Model folders by reference, as ModelReference::text() writes it.
+// Folders of models and adapters by reference, as ModelReference::text() writes it.
 using ModelFolders = std::map<std::string, std::filesystem::path>;
 
 // A model's or job's name: kInvalidArgument with a fault at `name`. "" is allowed.
@@ -55,6 +63,8 @@ class ModelCatalog {
   // The same models as rows; folders not yet registered become models (their weights are hashed),
   // so that lineage is complete.
   Result<ResolvedInputs> resolve(const recipe::Recipe& recipe);
+  // Its adapters alone: folders below a root, in order of first mention. Hashes their files.
+  Result<std::vector<ResolvedAdapter>> resolve_adapters(const recipe::Recipe& recipe);
 
   // kConflict when the model's files are not the ones that were hashed.
   Status check_unchanged(const store::StoredModel& model) const;
@@ -74,6 +84,8 @@ class ModelCatalog {
                                                const std::string& name);
   Result<store::StoredModel> known_folder(const store::StoredModel& known);
   Result<store::NewModel> inspect(const std::filesystem::path& folder) const;
+  Result<ResolvedAdapter> inspect_adapter(const std::string& path) const;
+  Fault adapter_fault(const std::string& path, Error error) const;
   Fault fault_of(const std::string& path, const recipe::ModelReference& reference,
                  Error error) const;
 

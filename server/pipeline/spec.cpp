@@ -30,6 +30,11 @@ std::optional<double> number_from(const json& value) {
   return value.is_null() ? std::nullopt : std::optional(value.get<double>());
 }
 
+method::Compatibility compatibility_from(const json& name) {
+  return method::parse_compatibility(name.get<std::string>())
+      .value_or(method::Compatibility::kNone);
+}
+
 json task_json(const TaskScore& task) {
   json metrics = json::array();
   for (const MetricScore& metric : task.metrics) {
@@ -59,6 +64,8 @@ json to_json(const MergeSpec& spec) {
           {"recipe", spec.recipe},
           {"folders", spec.folders},
           {"seed", spec.seed},
+          {"compatibility", method::name_of(spec.compatibility)},
+          {"allow_nonfinite", spec.allow_nonfinite},
           {"threads", spec.threads},
           {"memory_bytes", spec.memory_bytes},
           {"shard_bytes", spec.shard_bytes},
@@ -93,8 +100,14 @@ json to_json(const EvaluationResult& result) {
 
 Result<MergeSpec> merge_spec_from(const json& object) {
   return reading("merge spec", [&] {
-    return MergeSpec{object.at("recipe"),  object.at("folders"),      object.at("seed"),
-                     object.at("threads"), object.at("memory_bytes"), object.at("shard_bytes"),
+    return MergeSpec{object.at("recipe"),
+                     object.at("folders"),
+                     object.at("seed"),
+                     compatibility_from(object.at("compatibility")),
+                     object.at("allow_nonfinite"),
+                     object.at("threads"),
+                     object.at("memory_bytes"),
+                     object.at("shard_bytes"),
                      object.at("out")};
   });
 }

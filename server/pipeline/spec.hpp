@@ -18,6 +18,8 @@ struct MergeSpec {
   std::string recipe;
   std::map<std::string, std::string> folders;  // model reference as in the recipe → folder
   std::uint64_t seed = 0;
+  method::Compatibility compatibility = method::Compatibility::kNone;
+  bool allow_nonfinite = false;
   unsigned threads = 0;
   std::uint64_t memory_bytes = 0;
   std::uint64_t shard_bytes = 0;

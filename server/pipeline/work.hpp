@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "merger/recipe/recipe.hpp"
+#include "server/pipeline/model_catalog.hpp"
 #include "server/pipeline/suite_catalog.hpp"
 #include "server/store/jobs.hpp"
 #include "server/store/models.hpp"
@@ -16,8 +17,9 @@ namespace crucible::server::pipeline {
 // Version of this program's arithmetic: part of every key.
 std::string engine_version();
 
-std::string merge_key(const recipe::Recipe& recipe, std::uint64_t seed,
-                      const std::vector<store::StoredModel>& inputs);
+std::string merge_key(const recipe::Recipe& recipe, const store::NewJob& job,
+                      const std::vector<store::StoredModel>& inputs,
+                      const std::vector<ResolvedAdapter>& adapters);
 std::string evaluation_key(const std::string& model_digest, const std::string& suite_digest);
 
 // A suite to run, with its digest where it could be read ("" else: the job's worker will say why).

@@ -66,10 +66,12 @@ class DaemonService : public Service {
     recipe::Recipe recipe;
     plan::Preflight preflight;
   };
-  Result<CheckedRecipe> check_recipe(recipe::Recipe recipe);
+  Result<CheckedRecipe> check_recipe(recipe::Recipe recipe, method::Compatibility compatibility);
   Result<CheckedRecipe> check_merge(const SubmitMerge& request);
+  // Request: SubmitMerge or SubmitSweep.
+  template <typename Request>
   Result<store::NewJob> merge_job(const recipe::Recipe& recipe, const std::string& text,
-                                  std::uint64_t seed);
+                                  const Request& request);
   Result<leaderboard::ScoreTable> score_table(store::Database& database);
   Result<std::optional<std::vector<std::int64_t>>> recall(const std::string& key,
                                                           const std::string& digest);

@@ -9,6 +9,7 @@
 
 #include "merger/base/error.hpp"
 #include "merger/base/progress.hpp"
+#include "merger/method/compatibility.hpp"
 
 // The daemon's domain records: plain values that cross its inner borders (store, queue, service,
 // api). Times are milliseconds since the Unix epoch, UTC. Ids are positive and never reused.
@@ -60,6 +61,8 @@ struct Job {
   std::string recipe;          // merge jobs: as submitted
   std::string recipe_digest;
   std::uint64_t seed = 0;
+  method::Compatibility compatibility = method::Compatibility::kNone;
+  bool allow_nonfinite = false;
   std::vector<std::string> suites;  // to run (evaluation), or to run after the merge
   std::optional<ModelId> model_id;  // merge: its result; evaluation: what is scored
   std::optional<JobId> parent_id;   // the merge that asked for this evaluation

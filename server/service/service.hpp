@@ -17,6 +17,8 @@ struct SubmitMerge {
   std::vector<std::string> suites;
   std::string name;  // "" = made from method and digest
   std::uint64_t seed = 0;
+  method::Compatibility compatibility = method::Compatibility::kNone;
+  bool allow_nonfinite = false;
   std::string
       idempotency_key;  // "" = none; the same key with the same request returns the first job
 };
@@ -37,6 +39,8 @@ struct SubmitSweep {
   std::vector<std::string> suites;
   std::string name;
   std::uint64_t seed = 0;
+  method::Compatibility compatibility = method::Compatibility::kNone;
+  bool allow_nonfinite = false;
   std::string idempotency_key;
 };
 

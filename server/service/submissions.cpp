@@ -18,6 +18,7 @@ std::string digest_of(const SubmitMerge& request) {
   Sha256 hash;
   hash.field("merge").field(request.recipe).field(request.name);
   hash.field(fmt::format("{}", request.seed)).field(store::suites_text(request.suites));
+  hash.field(method::name_of(request.compatibility)).field(request.allow_nonfinite ? "1" : "0");
   return hash.finish().hex();
 }
 
@@ -31,6 +32,7 @@ std::string digest_of(const SubmitSweep& request) {
   Sha256 hash;
   hash.field("sweep").field(request.recipe).field(request.parameter).field(request.name);
   hash.field(fmt::format("{}", request.seed)).field(store::suites_text(request.suites));
+  hash.field(method::name_of(request.compatibility)).field(request.allow_nonfinite ? "1" : "0");
   for (const double value : request.values) hash.field(sweep::value_text(value));
   return hash.finish().hex();
 }
@@ -68,7 +70,8 @@ std::vector<pipeline::SuiteToRun> to_run(const std::vector<pipeline::SuiteEntry>
 
 }  // namespace
 
-Result<DaemonService::CheckedRecipe> DaemonService::check_recipe(recipe::Recipe recipe) {
+Result<DaemonService::CheckedRecipe> DaemonService::check_recipe(
+    recipe::Recipe recipe, method::Compatibility compatibility) {
   auto folders = parts_.models.locate_all(recipe);
   if (!folders) return fail(std::move(folders).error());
   const plan::ModelResolver resolver =
@@ -78,6 +81,7 @@ Result<DaemonService::CheckedRecipe> DaemonService::check_recipe(recipe::Recipe 
     return fail(ErrorCode::kNotFound, fmt::format("no model {}", reference.text()));
   };
   plan::MergeOptions options;
+  options.compatibility = compatibility;
   options.threads = parts_.limits.threads;
   options.memory_bytes = parts_.limits.memory_bytes;
   options.shard_bytes = parts_.limits.shard_bytes;
@@ -93,7 +97,7 @@ Result<DaemonService::CheckedRecipe> DaemonService::check_merge(const SubmitMerg
   const Status suites = status_of(parts_.suites.find_all(request.suites));
   auto recipe = recipe::read_recipe(request.recipe);
   if (!recipe) return fail(joined(std::move(recipe).error(), suites));
-  auto checked = check_recipe(std::move(*recipe));
+  auto checked = check_recipe(std::move(*recipe), request.compatibility);
   if (!checked) return fail(joined(std::move(checked).error(), suites));
   if (!suites) return fail(suites.error());
   return checked;
@@ -105,8 +109,9 @@ Result<plan::Preflight> DaemonService::preflight(const SubmitMerge& request) {
   return std::move(checked->preflight);
 }
 
+template <typename Request>
 Result<store::NewJob> DaemonService::merge_job(const recipe::Recipe& recipe,
-                                               const std::string& text, std::uint64_t seed) {
+                                               const std::string& text, const Request& request) {
   auto inputs = parts_.models.resolve(recipe);
   if (!inputs) return fail(std::move(inputs).error());
   store::NewJob job;
@@ -115,8 +120,10 @@ Result<store::NewJob> DaemonService::merge_job(const recipe::Recipe& recipe,
   job.merge_method = recipe.merge_method;
   job.recipe = text;
   job.recipe_digest = recipe::digest(recipe).hex();
-  job.seed = seed;
-  job.work_key = pipeline::merge_key(recipe, seed, inputs->models);
+  job.seed = request.seed;
+  job.compatibility = request.compatibility;
+  job.allow_nonfinite = request.allow_nonfinite;
+  job.work_key = pipeline::merge_key(recipe, job, inputs->models, inputs->adapters);
   job.name = fmt::format("{}-{}", recipe.merge_method, job.recipe_digest.substr(0, kNameDigits));
   job.inputs = std::move(inputs->inputs);
   return job;
@@ -148,7 +155,7 @@ Result<Job> DaemonService::submit_merge(const SubmitMerge& request) {
   if (*known) return job((*known)->front());
   auto checked = check_merge(request);
   if (!checked) return fail(std::move(checked).error());
-  auto added = merge_job(checked->recipe, request.recipe, request.seed);
+  auto added = merge_job(checked->recipe, request.recipe, request);
   if (!added) return fail(std::move(added).error());
   added->suites = request.suites;
   if (!request.name.empty()) added->name = request.name;
@@ -219,9 +226,9 @@ Result<Sweep> DaemonService::submit_sweep(const SubmitSweep& request) {
   if (!suites) return fail(std::move(suites).error());
   std::vector<store::NewJob> added;
   for (const sweep::PlannedTrial& trial : *trials) {
-    auto checked = check_recipe(trial.recipe);
+    auto checked = check_recipe(trial.recipe, request.compatibility);
     if (!checked) return fail(std::move(checked).error().with_context(trial.name));
-    auto job = merge_job(trial.recipe, trial.recipe_text, request.seed);
+    auto job = merge_job(trial.recipe, trial.recipe_text, request);
     if (!job) return fail(std::move(job).error());
     job->name = trial.name;
     job->suites = request.suites;

@@ -14,7 +14,7 @@ constexpr std::string_view kColumns =
     "finished_at, "
     "not_before, cancel_requested, progress_stage, progress_done, progress_total, progress_unit, "
     "error_code, error_message, error_faults, merge_method, recipe, recipe_digest, seed, suites, "
-    "model_id, parent_id, sweep_id, work_key, failures, signals";
+    "model_id, parent_id, sweep_id, work_key, failures, signals, compatibility, allow_nonfinite";
 
 std::string faults_text(const std::vector<Fault>& faults) {
   auto list = nlohmann::json::array();
@@ -67,6 +67,9 @@ StoredJob job_from(const Row& row) {
   stored.work_key = row.text(27);
   stored.failures = row.integer(28);
   stored.signals = row.integer(29);
+  job.compatibility =
+      method::parse_compatibility(row.text(30)).value_or(method::Compatibility::kNone);
+  job.allow_nonfinite = row.integer(31) != 0;
   return stored;
 }
 
@@ -122,11 +125,13 @@ std::vector<std::string> suites_from(const std::string& text) {
 Result<JobId> insert_job(Database& database, const NewJob& job, TimeMs at) {
   auto status = database.execute(
       "INSERT INTO jobs (kind, state, name, max_attempts, created_at, updated_at, merge_method, "
-      "recipe, recipe_digest, seed, work_key, suites, model_id, parent_id, sweep_id) "
-      "VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "recipe, recipe_digest, seed, work_key, suites, model_id, parent_id, sweep_id, "
+      "compatibility, allow_nonfinite) "
+      "VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       {to_string(job.kind), job.name, job.max_attempts, at, at, job.merge_method, job.recipe,
        job.recipe_digest, job.seed, job.work_key, suites_text(job.suites), job.model_id,
-       job.parent_id, job.sweep_id});
+       job.parent_id, job.sweep_id, method::name_of(job.compatibility),
+       std::int64_t{job.allow_nonfinite}});
   if (!status) return fail(std::move(status).error());
   const JobId id = database.last_insert_id();
   std::int64_t position = 0;

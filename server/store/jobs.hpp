@@ -25,6 +25,8 @@ struct NewJob {
   std::string recipe;
   std::string recipe_digest;
   std::uint64_t seed = 0;
+  method::Compatibility compatibility = method::Compatibility::kNone;
+  bool allow_nonfinite = false;
   std::string work_key;
   std::vector<std::string> suites;
   std::optional<ModelId> model_id;

@@ -74,8 +74,13 @@ Result<json> run_merge(const json& object, const ProgressSink& progress, std::st
     if (found != spec->folders.end()) return std::filesystem::path(found->second);
     return fail(ErrorCode::kNotFound, "the job has no model " + reference.text());
   };
-  const plan::MergeOptions options{spec->seed, spec->threads, spec->memory_bytes,
-                                   spec->shard_bytes};
+  plan::MergeOptions options;
+  options.seed = spec->seed;
+  options.compatibility = spec->compatibility;
+  options.allow_nonfinite = spec->allow_nonfinite;
+  options.threads = spec->threads;
+  options.memory_bytes = spec->memory_bytes;
+  options.shard_bytes = spec->shard_bytes;
   auto report = plan::merge(*recipe, resolver, options, spec->out, progress, stop);
   if (!report) return fail(std::move(report).error());
   auto made = checkpoint::Checkpoint::open(spec->out);

@@ -14,6 +14,7 @@
 namespace crucible::test {
 
 // A random llama in Hugging Face layout, small enough for tests; change the fields before write().
+// Any architecture that has a table will do: its sizes come from the configuration.
 struct TinyCheckpoint {
   nlohmann::json config = {{"architectures", nlohmann::json::array({"LlamaForCausalLM"})},
                            {"model_type", "llama"},
@@ -27,6 +28,8 @@ struct TinyCheckpoint {
   tensor::DType dtype = tensor::DType::kF32;
   unsigned seed = 1;
   bool tied = false;
+  bool optional = false;  // with optional tensors
+  bool packed = false;    // the experts of a layer in one tensor
   std::uint64_t shard_bytes = 1ULL << 40;
   // Called for every tensor; false leaves it out.
   std::function<bool(safetensors::OutputTensor&)> edit = [](auto&) { return true; };
@@ -57,23 +60,26 @@ struct TinyCheckpoint {
   }
 
   std::vector<safetensors::OutputTensor> listing() const {
-    const checkpoint::Architecture* found = nullptr;
+    const checkpoint::Architecture* table = nullptr;
     for (const auto& known : checkpoint::architectures()) {
-      if (known.model_type == config.at("model_type")) found = &known;
+      if (known.model_type == config.at("model_type")) table = &known;
     }
+    checkpoint::Architecture found = checkpoint::written_out(*table, config).value();
+    if (packed) found = *checkpoint::with_packed_experts(found);
+    const checkpoint::Module& module = found.modules.front();
     std::vector<safetensors::OutputTensor> tensors;
     const auto add = [&](const checkpoint::TensorTemplate& tensor, std::uint64_t layer) {
       const bool is_tied = tied && !tensor.tied_to.empty();
-      if (is_tied || (tensor.optional && tensor.tied_to.empty())) return;
+      if (is_tied || (tensor.optional && tensor.tied_to.empty() && !optional)) return;
       safetensors::OutputTensor output{tensor.in_layer(layer), dtype,
                                        checkpoint::expected_shape(tensor, config).value()};
       if (edit(output)) tensors.push_back(std::move(output));
     };
-    for (const auto& tensor : found->before) add(tensor, 0);
-    for (std::uint64_t layer = 0; layer < config.at("num_hidden_layers"); ++layer) {
-      for (const auto& tensor : found->layer) add(tensor, layer);
+    for (const auto& tensor : module.before) add(tensor, 0);
+    for (std::uint64_t layer = 0; layer < config.at(module.layer_count_keys.front()); ++layer) {
+      for (const auto& tensor : module.layer) add(tensor, layer);
     }
-    for (const auto& tensor : found->after) add(tensor, 0);
+    for (const auto& tensor : module.after) add(tensor, 0);
     return tensors;
   }
 };

@@ -255,7 +255,7 @@ TEST_F(ApiTest, JobEventsResumeAndEnd) {
 TEST_F(ApiTest, MethodsAreTheTable) {
   const Json methods = body(call("GET", "/api/v1/methods"));
   ASSERT_EQ(methods["items"].size(), recipe::methods().size());
-  EXPECT_EQ(methods["items"][0]["name"], "dare_linear");
+  EXPECT_EQ(methods["items"][0]["name"], std::string(recipe::methods()[0].name));
   EXPECT_EQ(methods["items"][0]["base_model"], "required");
 }
 

@@ -51,6 +51,9 @@ export interface JobError {
   errors: Fault[];
 }
 
+/** Which of several exactly equal magnitudes comes first. */
+export type Compatibility = 'none' | 'mergekit';
+
 export interface Job {
   id: number;
   kind: JobKind;
@@ -70,6 +73,8 @@ export interface Job {
   recipe?: string; // only of a single job
   recipe_digest: string;
   seed: number;
+  compatibility: Compatibility;
+  allow_nonfinite: boolean;
   suites: string[];
   model_id: number | null;
   parent_id: number | null;
@@ -237,6 +242,8 @@ export interface MergeRequest {
   suites?: string[];
   name?: string;
   seed?: number;
+  compatibility?: Compatibility;
+  allow_nonfinite?: boolean;
 }
 
 export interface SweepRequest extends MergeRequest {

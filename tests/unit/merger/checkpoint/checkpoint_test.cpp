@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "merger/checkpoint/architecture.hpp"
 #include "merger/checkpoint/json_file.hpp"
 #include "tests/support/scratch_folder.hpp"
 #include "tests/support/tiny_checkpoint.hpp"
@@ -136,51 +135,6 @@ TEST(JsonFile, IsStrict) {
   EXPECT_EQ(read("{\"a\":" + std::string(80, '[') + std::string(80, ']') + "}").error().code,
             ErrorCode::kCorrupt);
   EXPECT_FALSE(read("{\"a\":\"" + std::string(1000, 'x') + "\"}"));
-}
-
-TEST(Architecture, TablesHaveTheFamilies) {
-  for (const char* name : {"llama", "mistral", "qwen2", "qwen3"}) {
-    const auto& all = architectures();
-    EXPECT_TRUE(std::ranges::any_of(
-        all, [&](const Architecture& known) { return known.model_type == name; }));
-  }
-}
-
-TEST(Architecture, ShapesFollowTheConfiguration) {
-  json config = test::TinyCheckpoint{}.config;
-  config["head_dim"] = 6;
-  const TensorTemplate query{"q", {"attention_size", "hidden_size"}, false, ""};
-  EXPECT_EQ(expected_shape(query, config), (tensor::Shape{12, 8}));
-  const TensorTemplate key{"k", {"key_value_size"}, false, ""};
-  EXPECT_EQ(expected_shape(key, config), (tensor::Shape{6}));
-  config.erase("num_key_value_heads");
-  config.erase("head_dim");
-  EXPECT_EQ(expected_shape(key, config), (tensor::Shape{8}));
-  config["hidden_size"] = -8;
-  EXPECT_FALSE(expected_shape(query, config));
-}
-
-TEST(Architecture, UnknownOnesListTheKnown) {
-  const test::ScratchFolder folder;
-  const auto path = test::TinyCheckpoint{}.write(folder.path() / "m");
-  replace_text(path / "config.json",
-               R"({"architectures":["MambaForCausalLM"],"model_type":"mamba"})");
-  const auto checkpoint = Checkpoint::open(path);
-  const auto found = find_architecture(*checkpoint);
-  ASSERT_FALSE(found);
-  EXPECT_EQ(found.error().code, ErrorCode::kUnsupported);
-  EXPECT_NE(found.error().message.find("MambaForCausalLM"), std::string::npos);
-  EXPECT_NE(found.error().message.find("Qwen2ForCausalLM"), std::string::npos);
-}
-
-TEST(Architecture, LayerCountMustBeSensible) {
-  const Architecture& llama = architectures().front();
-  EXPECT_EQ(layer_count(llama, {{"num_hidden_layers", 12}}).value(), 12U);
-  for (const json& bad :
-       {json(0), json(-1), json(1.5), json("12"), json(1'000'000'000'000), json(nullptr)}) {
-    EXPECT_FALSE(layer_count(llama, {{"num_hidden_layers", bad}}));
-  }
-  EXPECT_FALSE(layer_count(llama, json::object()));
 }
 
 }  // namespace

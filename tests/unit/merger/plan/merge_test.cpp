@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cerrno>
 #include <fstream>
+#include <limits>
 
 #include "merger/checkpoint/checkpoint.hpp"
 #include "merger/plan/executor.hpp"
@@ -171,7 +172,7 @@ class FailAt : public io::Syscalls {
 
 TEST_F(Merge, EveryFailedCallFailsTheMergeAndLeavesNothing) {
   const recipe::Recipe recipe = recipe_of(kLinear);
-  const auto plan = build_plan(recipe, resolver());
+  const auto plan = build_plan(recipe, resolver(), {});
   ASSERT_TRUE(plan);
   MergeOptions options;
   options.shard_bytes = 2000;
@@ -191,9 +192,35 @@ TEST_F(Merge, EveryFailedCallFailsTheMergeAndLeavesNothing) {
   EXPECT_GT(calls, 50);
 }
 
+TEST_F(Merge, NotANumberInAnInputIsAnErrorUnlessAllowed) {
+  const char* name = "model.layers.1.mlp.up_proj.weight";
+  {
+    const auto checkpoint = checkpoint::Checkpoint::open(folder() / "a");
+    auto file = io::File::open_write(folder() / "a/model.safetensors");
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    ASSERT_TRUE(file->pwrite(std::as_bytes(std::span(&nan, 1)),
+                             checkpoint->find(name).entry->offset + 4 * sizeof(float)));
+  }
+  for (const char* text : {kTies, kDare, kLinear}) {
+    const auto report = run(text);
+    ASSERT_FALSE(report);
+    EXPECT_EQ(report.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_NE(report.error().message.find(name), std::string::npos) << report.error().message;
+    EXPECT_NE(report.error().message.find("a/model.safetensors"), std::string::npos);
+    EXPECT_EQ(entries(), (std::vector<std::string>{"a", "b", "base"}));
+  }
+  MergeOptions options;
+  options.allow_nonfinite = true;
+  const auto report = run(kLinear, "out", options);
+  ASSERT_TRUE(report) << describe(report.error());
+  ASSERT_EQ(report->warnings.size(), 1U);
+  EXPECT_NE(report->warnings.front().find("has 1 values that are NaN"), std::string::npos)
+      << report->warnings.front();
+}
+
 TEST_F(Merge, InputThatShrinksIsAnError) {
   const recipe::Recipe recipe = recipe_of(kLinear);
-  const auto plan = build_plan(recipe, resolver());
+  const auto plan = build_plan(recipe, resolver(), {});
   fs::resize_file(folder() / "a/model.safetensors",
                   fs::file_size(folder() / "a/model.safetensors") / 2);
   const auto report = execute(*plan, recipe, {}, folder() / "out", {}, {});
@@ -277,7 +304,7 @@ TEST_F(Merge, PreflightTellsWhatComesOut) {
 }
 
 TEST_F(Merge, MemoryStaysInTheBudget) {
-  const auto plan = build_plan(recipe_of(kTies), resolver());
+  const auto plan = build_plan(recipe_of(kTies), resolver(), {});
   MergeOptions options;
   options.threads = 64;
   for (const std::uint64_t budget : {16ULL << 20, 64ULL << 20, 1ULL << 30}) {
@@ -285,6 +312,16 @@ TEST_F(Merge, MemoryStaysInTheBudget) {
     EXPECT_LE(plan_buffers(*plan, options).bytes, budget);
     EXPECT_GE(plan_buffers(*plan, options).workers, 1U);
   }
+}
+
+TEST_F(Merge, InputsAreKeptBetweenPassesWhereTheyFit) {
+  const auto ties = build_plan(recipe_of(kTies), resolver(), {});
+  MergeOptions options;
+  EXPECT_GT(plan_buffers(*ties, options).kept_bytes, 0U);
+  options.memory_bytes = 1;
+  EXPECT_EQ(plan_buffers(*ties, options).kept_bytes, 0U);
+  const auto linear = build_plan(recipe_of(kLinear), resolver(), {});
+  EXPECT_EQ(plan_buffers(*linear, {}).kept_bytes, 0U) << "it passes over its inputs once";
 }
 
 TEST_F(Merge, FaultsNameModelsThatAreNotThere) {
@@ -318,6 +355,7 @@ TEST_F(Merge, FaultsNameShapesAndBothModels) {
   ASSERT_EQ(found.size(), 5U) << "embeddings, three matrices, head; each once, not once a layer";
   EXPECT_EQ(found[0].path, "models[1]");
   EXPECT_NE(found[0].message.find("vocabularies differ"), std::string::npos);
+  EXPECT_NE(found[0].suggestion.find("tokenizer_source"), std::string::npos);
   EXPECT_NE(found[1].message.find("mlp"), std::string::npos);
   EXPECT_NE(found[1].message.find("wide"), std::string::npos);
 }
@@ -352,15 +390,6 @@ TEST_F(Merge, FaultsNameArchitecturesAndLayerCounts) {
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].path, "models[1]");
   EXPECT_NE(found[0].message.find("4 layers"), std::string::npos);
-}
-
-TEST_F(Merge, UnsupportedThingsSaySo) {
-  const auto lora = preflight(recipe_of("{merge_method: linear, models: [{model: a+adapter}, "
-                                        "{model: b}], parameters: {weight: 1}}"),
-                              resolver(), {}, folder());
-  ASSERT_FALSE(lora);
-  EXPECT_EQ(lora.error().code, ErrorCode::kUnsupported);
-  EXPECT_EQ(lora.error().faults.front().path, "models[0].model");
 }
 
 TEST_F(Merge, RequiredParametersMayBeLeftOpenByFilters) {

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "evaluator/engine/llama_model.hpp"
+#include "evaluator/engine/model_shape.hpp"
+
+struct llama_model;
+struct llama_context;
+
+// What everything built on llama.cpp shares: loading a checkpoint, owning handles, reading its
+// complaints. Keeps llama.h out of headers.
+namespace crucible::engine {
+
+struct FreeModel {
+  void operator()(llama_model* model) const;
+};
+struct FreeContext {
+  void operator()(llama_context* context) const;
+};
+using ModelHandle = std::unique_ptr<llama_model, FreeModel>;
+using ContextHandle = std::unique_ptr<llama_context, FreeContext>;
+
+// llama.cpp reports through one process-wide callback; its last complaint on this thread explains a
+// failed call.
+void forget_complaint();
+std::string with_complaint(std::string message);
+
+// The checkpoint as GGUF in anonymous memory, which llama.cpp maps: no file, no second copy. The
+// tensors must have passed check_tensors.
+Result<ModelHandle> load_weights(const checkpoint::Checkpoint& checkpoint, const ModelShape& shape,
+                                 WeightType weights);
+
+// `asked`, or where that is 0 the model's own limit, at most 4096. More than the model's positions
+// or its sliding window is kInvalidArgument.
+Result<std::uint32_t> context_length(const ModelShape& shape, std::uint32_t asked);
+
+// `asked`, or where that is 0 one per hardware thread, a single one for small models, whose threads
+// wait for each other longer than they compute.
+unsigned thread_count(unsigned asked, std::uint64_t parameters);
+
+}  // namespace crucible::engine
