@@ -57,6 +57,9 @@ struct MoeRules {
 // Whether YAML text asks for a mixture: it has the key `experts`.
 bool is_moe_recipe(std::string_view text);
 
+// Equal recipes give equal text, however they are written.
+std::string canonical_text(const MoeRecipe& recipe);
+
 // Reads YAML or JSON. Error kInvalidArgument with all faults and their paths; the same limits as
 // recipe::read_recipe. Unknown keys are faults.
 Result<MoeRecipe> read_moe_recipe(std::string_view text, const MoeRules& rules = {});

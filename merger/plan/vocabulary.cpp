@@ -110,11 +110,10 @@ std::vector<tokenizer::InputTokenizer> input_tokenizers(const MergePlan& plan) {
   return inputs;
 }
 
-void add_faults(FaultList& faults, Error error, const std::string& path) {
+void add_faults(FaultList& faults, const Error& error, const std::string& path) {
   if (error.faults.empty()) faults.add(path, error.message, "", error.code);
-  for (Fault& fault : error.faults) {
-    faults.add(fault.path.empty() ? path : std::move(fault.path), std::move(fault.message),
-               std::move(fault.suggestion), error.code);
+  for (const Fault& fault : error.faults) {
+    faults.add(fault.path.empty() ? path : fault.path, fault.message, fault.suggestion, error.code);
   }
 }
 
@@ -139,7 +138,7 @@ void build_tokenizer(const recipe::TokenizerSetting& setting, const ModelResolve
   auto built =
       tokenizer::build_output_tokenizer(setting, input_tokenizers(plan), plan.donor, source);
   if (!built) {
-    add_faults(faults, std::move(built.error()), "tokenizer_source");
+    add_faults(faults, built.error(), "tokenizer_source");
     return;
   }
   std::ranges::move(built->warnings, std::back_inserter(plan.warnings));
@@ -160,7 +159,7 @@ void plan_tokenizer(const recipe::Recipe& recipe, const ModelResolver& resolver,
   for (const PlannedModel& model : plan.models) folders.push_back(model.checkpoint->folder());
   auto text = tokenizer::resolve_chat_template(recipe.chat_template, folders);
   if (!text) {
-    add_faults(faults, std::move(text.error()), "chat_template");
+    add_faults(faults, text.error(), "chat_template");
     return;
   }
   if (text->empty()) {
@@ -178,7 +177,7 @@ bool align_inputs(const MergePlan& plan, const checkpoint::TensorTemplate& tenso
   auto aligned =
       tokenizer::align(plan.tokenizer, planned.name, inputs, planned.task.base, planned.task.dtype);
   if (!aligned) {
-    add_faults(faults, std::move(aligned.error()), path);
+    add_faults(faults, aligned.error(), path);
     return false;
   }
   for (std::size_t i = 0; i < aligned->size(); ++i)

@@ -54,9 +54,9 @@ Result<bool> MergeStage::settle(queue::Lease& lease) {
 Result<std::vector<ResolvedAdapter>> MergeStage::unchanged_adapters(const queue::Lease& lease,
                                                                     const Models& inputs) {
   const Job& job = lease.job.job;
-  const auto recipe = recipe::read_recipe(job.recipe);
-  if (!recipe) return fail(recipe.error());
-  auto adapters = models_.resolve_adapters(*recipe);
+  const auto order = MergeOrder::read(job.recipe);
+  if (!order) return fail(order.error());
+  auto adapters = models_.resolve_adapters(*order);
   if (!adapters || adapters->empty()) return adapters;
   store::NewJob asked;
   asked.seed = job.seed;
@@ -64,7 +64,7 @@ Result<std::vector<ResolvedAdapter>> MergeStage::unchanged_adapters(const queue:
   asked.allow_nonfinite = job.allow_nonfinite;
   std::vector<store::StoredModel> models;
   for (const auto& [input, model] : inputs) models.push_back(model);
-  if (merge_key(*recipe, asked, models, *adapters) == lease.job.work_key) return adapters;
+  if (merge_key(*order, asked, models, *adapters) == lease.job.work_key) return adapters;
   return fail(ErrorCode::kInvalidArgument,
               "an adapter's files are not the ones that were there when the job was submitted; "
               "submit it again");

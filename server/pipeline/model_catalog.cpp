@@ -17,27 +17,6 @@ namespace {
 
 constexpr std::size_t kMostNamesShown = 8;
 
-void mention_slices(const std::vector<recipe::OutputSlice>& slices, const std::string& prefix,
-                    std::vector<ModelMention>& mentions) {
-  for (std::size_t i = 0; i < slices.size(); ++i) {
-    for (std::size_t j = 0; j < slices[i].sources.size(); ++j) {
-      mentions.push_back({fmt::format("{}slices[{}].sources[{}].model", prefix, i, j),
-                          slices[i].sources[j].model});
-    }
-    if (slices[i].base_model) {
-      mentions.push_back(
-          {fmt::format("{}slices[{}].base_model", prefix, i), *slices[i].base_model});
-    }
-  }
-}
-
-void mention_models(const std::vector<recipe::InputModel>& models, const std::string& prefix,
-                    std::vector<ModelMention>& mentions) {
-  for (std::size_t i = 0; i < models.size(); ++i) {
-    mentions.push_back({fmt::format("{}models[{}].model", prefix, i), models[i].model});
-  }
-}
-
 // The adapter of a reference as a reference of its own.
 recipe::ModelReference adapter_of(const recipe::ModelReference& reference) {
   recipe::ModelReference adapter;
@@ -65,21 +44,6 @@ CheckpointFacts describe(const checkpoint::Checkpoint& checkpoint) {
       bytes, [](const auto& left, const auto& right) { return left.second < right.second; });
   if (most != bytes.end()) facts.dtype = std::string(tensor::torch_name(most->first));
   return facts;
-}
-
-std::vector<ModelMention> model_mentions(const recipe::Recipe& recipe) {
-  std::vector<ModelMention> mentions;
-  mention_models(recipe.models, "", mentions);
-  mention_slices(recipe.slices, "", mentions);
-  for (const auto& [name, module] : recipe.modules) {
-    const std::string prefix = fmt::format("modules.{}.", name);
-    mention_models(module.models, prefix, mentions);
-    mention_slices(module.slices, prefix, mentions);
-  }
-  if (recipe.base_model) mentions.push_back({"base_model", *recipe.base_model});
-  if (recipe.tokenizer && recipe.tokenizer->choice == recipe::TokenizerChoice::kModel)
-    mentions.push_back({"tokenizer_source", recipe.tokenizer->model});
-  return mentions;
 }
 
 Status check_name(const std::string& name) {
@@ -301,11 +265,11 @@ Fault ModelCatalog::fault_of(const std::string& path, const recipe::ModelReferen
   return fault;
 }
 
-Result<ModelFolders> ModelCatalog::locate_all(const recipe::Recipe& recipe) {
+Result<ModelFolders> ModelCatalog::locate_all(const MergeOrder& order) {
   ModelFolders folders;
   Error error{ErrorCode::kInvalidArgument, "the recipe names models that cannot be used", {}};
   std::set<std::string> seen;
-  for (const ModelMention& mention : model_mentions(recipe)) {
+  for (const ModelMention& mention : order.mentions()) {
     if (!seen.insert(mention.reference.text()).second) continue;
     auto folder = find_folder(mention.reference);
     if (folder) {
@@ -337,11 +301,11 @@ Fault ModelCatalog::adapter_fault(const std::string& path, Error error) const {
                                        fmt::join(names, ", "))};
 }
 
-Result<std::vector<ResolvedAdapter>> ModelCatalog::resolve_adapters(const recipe::Recipe& recipe) {
+Result<std::vector<ResolvedAdapter>> ModelCatalog::resolve_adapters(const MergeOrder& order) {
   std::vector<ResolvedAdapter> adapters;
   Error error{ErrorCode::kInvalidArgument, "the recipe names adapters that cannot be used", {}};
   std::set<std::string> seen;
-  for (const ModelMention& mention : model_mentions(recipe)) {
+  for (const ModelMention& mention : order.mentions()) {
     const std::string text = adapter_of(mention.reference).text();
     if (mention.reference.lora.empty() || !seen.insert(text).second) continue;
     auto adapter = inspect_adapter(mention.reference.lora);
@@ -365,13 +329,13 @@ Result<ResolvedAdapter> ModelCatalog::inspect_adapter(const std::string& path) c
   return ResolvedAdapter{"", std::move(*folder), digest->hex()};
 }
 
-Result<ResolvedInputs> ModelCatalog::resolve(const recipe::Recipe& recipe) {
-  auto folders = locate_all(recipe);
+Result<ResolvedInputs> ModelCatalog::resolve(const MergeOrder& order) {
+  auto folders = locate_all(order);
   if (!folders) return fail(std::move(folders).error());
   ResolvedInputs resolved;
   Error error{ErrorCode::kInvalidArgument, "the recipe names models that cannot be used", {}};
   std::set<std::string> seen;
-  for (const ModelMention& mention : model_mentions(recipe)) {
+  for (const ModelMention& mention : order.mentions()) {
     const std::string text = mention.reference.text();
     if (!seen.insert(text).second) continue;
     auto model = ensure_registered(folders->at(text), "");
@@ -383,7 +347,7 @@ Result<ResolvedInputs> ModelCatalog::resolve(const recipe::Recipe& recipe) {
     resolved.models.push_back(std::move(*model));
   }
   if (!error.faults.empty()) return fail(std::move(error));
-  auto adapters = resolve_adapters(recipe);
+  auto adapters = resolve_adapters(order);
   if (!adapters) return fail(std::move(adapters).error());
   resolved.adapters = std::move(*adapters);
   return resolved;

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "merger/checkpoint/checkpoint.hpp"
-#include "merger/recipe/recipe.hpp"
+#include "server/pipeline/merge_order.hpp"
 #include "server/queue/clock.hpp"
 #include "server/store/jobs.hpp"
 #include "server/store/models.hpp"
@@ -59,12 +59,12 @@ class ModelCatalog {
 
   // Where the recipe's models lie: names first, then paths below a root (absolute, or relative to
   // one). Reads no file. Every reference that leads nowhere is a fault with its path.
-  Result<ModelFolders> locate_all(const recipe::Recipe& recipe);
+  Result<ModelFolders> locate_all(const MergeOrder& order);
   // The same models as rows; folders not yet registered become models (their weights are hashed),
   // so that lineage is complete.
-  Result<ResolvedInputs> resolve(const recipe::Recipe& recipe);
+  Result<ResolvedInputs> resolve(const MergeOrder& order);
   // Its adapters alone: folders below a root, in order of first mention. Hashes their files.
-  Result<std::vector<ResolvedAdapter>> resolve_adapters(const recipe::Recipe& recipe);
+  Result<std::vector<ResolvedAdapter>> resolve_adapters(const MergeOrder& order);
 
   // kConflict when the model's files are not the ones that were hashed.
   Status check_unchanged(const store::StoredModel& model) const;
@@ -94,12 +94,5 @@ class ModelCatalog {
   std::vector<std::filesystem::path> roots_;
   unsigned threads_;
 };
-
-// Where a recipe mentions a model: "base_model", "models[1].model", "slices[0].sources[1].model", …
-struct ModelMention {
-  std::string path;
-  recipe::ModelReference reference;
-};
-std::vector<ModelMention> model_mentions(const recipe::Recipe& recipe);
 
 }  // namespace crucible::server::pipeline

@@ -61,11 +61,11 @@ Result<JobId> enqueue_evaluation(store::Database& database, const Model& model,
 
 std::string engine_version() { return "crucible " CRUCIBLE_VERSION; }
 
-std::string merge_key(const recipe::Recipe& recipe, const store::NewJob& job,
+std::string merge_key(const MergeOrder& order, const store::NewJob& job,
                       const std::vector<store::StoredModel>& inputs,
                       const std::vector<ResolvedAdapter>& adapters) {
   Sha256 hash;
-  hash.field("merge").field(engine_version()).field(recipe::digest(recipe).hex());
+  hash.field("merge").field(engine_version()).field(order.digest().hex());
   hash.field(fmt::format("{}", job.seed)).field(method::name_of(job.compatibility));
   hash.field(job.allow_nonfinite ? "allow_nonfinite" : "");
   for (const store::StoredModel& input : inputs) hash.field(input.model.digest);

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "merger/recipe/recipe.hpp"
+#include "server/pipeline/merge_order.hpp"
 #include "server/pipeline/model_catalog.hpp"
 #include "server/pipeline/suite_catalog.hpp"
 #include "server/store/jobs.hpp"
@@ -17,7 +17,7 @@ namespace crucible::server::pipeline {
 // Version of this program's arithmetic: part of every key.
 std::string engine_version();
 
-std::string merge_key(const recipe::Recipe& recipe, const store::NewJob& job,
+std::string merge_key(const MergeOrder& order, const store::NewJob& job,
                       const std::vector<store::StoredModel>& inputs,
                       const std::vector<ResolvedAdapter>& adapters);
 std::string evaluation_key(const std::string& model_digest, const std::string& suite_digest);

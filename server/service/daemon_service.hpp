@@ -63,14 +63,15 @@ class DaemonService : public Service {
  private:
   // A recipe that has passed every check that can be made before work.
   struct CheckedRecipe {
-    recipe::Recipe recipe;
+    pipeline::MergeOrder order;
     plan::Preflight preflight;
   };
-  Result<CheckedRecipe> check_recipe(recipe::Recipe recipe, method::Compatibility compatibility);
+  Result<CheckedRecipe> check_recipe(pipeline::MergeOrder order,
+                                     method::Compatibility compatibility);
   Result<CheckedRecipe> check_merge(const SubmitMerge& request);
   // Request: SubmitMerge or SubmitSweep.
   template <typename Request>
-  Result<store::NewJob> merge_job(const recipe::Recipe& recipe, const std::string& text,
+  Result<store::NewJob> merge_job(const pipeline::MergeOrder& order, const std::string& text,
                                   const Request& request);
   Result<leaderboard::ScoreTable> score_table(store::Database& database);
   Result<std::optional<std::vector<std::int64_t>>> recall(const std::string& key,

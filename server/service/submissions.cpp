@@ -71,8 +71,8 @@ std::vector<pipeline::SuiteToRun> to_run(const std::vector<pipeline::SuiteEntry>
 }  // namespace
 
 Result<DaemonService::CheckedRecipe> DaemonService::check_recipe(
-    recipe::Recipe recipe, method::Compatibility compatibility) {
-  auto folders = parts_.models.locate_all(recipe);
+    pipeline::MergeOrder order, method::Compatibility compatibility) {
+  auto folders = parts_.models.locate_all(order);
   if (!folders) return fail(std::move(folders).error());
   const plan::ModelResolver resolver =
       [&](const recipe::ModelReference& reference) -> Result<std::filesystem::path> {
@@ -85,9 +85,9 @@ Result<DaemonService::CheckedRecipe> DaemonService::check_recipe(
   options.threads = parts_.limits.threads;
   options.memory_bytes = parts_.limits.memory_bytes;
   options.shard_bytes = parts_.limits.shard_bytes;
-  auto preflight = plan::preflight(recipe, resolver, options, parts_.state.models());
+  auto preflight = order.preflight(resolver, options, parts_.state.models());
   if (!preflight) return fail(std::move(preflight).error());
-  return CheckedRecipe{std::move(recipe), std::move(*preflight)};
+  return CheckedRecipe{std::move(order), std::move(*preflight)};
 }
 
 Result<DaemonService::CheckedRecipe> DaemonService::check_merge(const SubmitMerge& request) {
@@ -95,9 +95,9 @@ Result<DaemonService::CheckedRecipe> DaemonService::check_merge(const SubmitMerg
     return fail(std::move(status).error());
   }
   const Status suites = status_of(parts_.suites.find_all(request.suites));
-  auto recipe = recipe::read_recipe(request.recipe);
-  if (!recipe) return fail(joined(std::move(recipe).error(), suites));
-  auto checked = check_recipe(std::move(*recipe), request.compatibility);
+  auto order = pipeline::MergeOrder::read(request.recipe);
+  if (!order) return fail(joined(std::move(order).error(), suites));
+  auto checked = check_recipe(std::move(*order), request.compatibility);
   if (!checked) return fail(joined(std::move(checked).error(), suites));
   if (!suites) return fail(suites.error());
   return checked;
@@ -110,21 +110,21 @@ Result<plan::Preflight> DaemonService::preflight(const SubmitMerge& request) {
 }
 
 template <typename Request>
-Result<store::NewJob> DaemonService::merge_job(const recipe::Recipe& recipe,
+Result<store::NewJob> DaemonService::merge_job(const pipeline::MergeOrder& order,
                                                const std::string& text, const Request& request) {
-  auto inputs = parts_.models.resolve(recipe);
+  auto inputs = parts_.models.resolve(order);
   if (!inputs) return fail(std::move(inputs).error());
   store::NewJob job;
   job.kind = JobKind::kMerge;
   job.max_attempts = parts_.max_attempts;
-  job.merge_method = recipe.merge_method;
+  job.merge_method = order.method();
   job.recipe = text;
-  job.recipe_digest = recipe::digest(recipe).hex();
+  job.recipe_digest = order.digest().hex();
   job.seed = request.seed;
   job.compatibility = request.compatibility;
   job.allow_nonfinite = request.allow_nonfinite;
-  job.work_key = pipeline::merge_key(recipe, job, inputs->models, inputs->adapters);
-  job.name = fmt::format("{}-{}", recipe.merge_method, job.recipe_digest.substr(0, kNameDigits));
+  job.work_key = pipeline::merge_key(order, job, inputs->models, inputs->adapters);
+  job.name = fmt::format("{}-{}", job.merge_method, job.recipe_digest.substr(0, kNameDigits));
   job.inputs = std::move(inputs->inputs);
   return job;
 }
@@ -155,7 +155,7 @@ Result<Job> DaemonService::submit_merge(const SubmitMerge& request) {
   if (*known) return job((*known)->front());
   auto checked = check_merge(request);
   if (!checked) return fail(std::move(checked).error());
-  auto added = merge_job(checked->recipe, request.recipe, request);
+  auto added = merge_job(checked->order, request.recipe, request);
   if (!added) return fail(std::move(added).error());
   added->suites = request.suites;
   if (!request.name.empty()) added->name = request.name;
@@ -226,9 +226,10 @@ Result<Sweep> DaemonService::submit_sweep(const SubmitSweep& request) {
   if (!suites) return fail(std::move(suites).error());
   std::vector<store::NewJob> added;
   for (const sweep::PlannedTrial& trial : *trials) {
-    auto checked = check_recipe(trial.recipe, request.compatibility);
+    const pipeline::MergeOrder order(trial.recipe);
+    auto checked = check_recipe(order, request.compatibility);
     if (!checked) return fail(std::move(checked).error().with_context(trial.name));
-    auto job = merge_job(trial.recipe, trial.recipe_text, request);
+    auto job = merge_job(order, trial.recipe_text, request);
     if (!job) return fail(std::move(job).error());
     job->name = trial.name;
     job->suites = request.suites;

@@ -17,9 +17,11 @@
 #include <thread>
 #include <utility>
 
+#include "evaluator/engine/hidden_states.hpp"
 #include "evaluator/engine/llama_model.hpp"
 #include "evaluator/run/evaluation.hpp"
 #include "merger/base/io.hpp"
+#include "merger/moe/moe.hpp"
 #include "merger/plan/merge.hpp"
 #include "server/pipeline/model_catalog.hpp"
 #include "server/pipeline/spec.hpp"
@@ -63,11 +65,25 @@ std::optional<double> finite(double number) {
   return std::isfinite(number) ? std::optional(number) : std::nullopt;
 }
 
+Result<plan::MergeReport> execute(const pipeline::MergeOrder& order,
+                                  const plan::ModelResolver& resolver,
+                                  const plan::MergeOptions& options,
+                                  const std::filesystem::path& out, const ProgressSink& progress,
+                                  std::stop_token stop) {
+  if (const auto* merge = std::get_if<recipe::Recipe>(&order.recipe()))
+    return plan::merge(*merge, resolver, options, out, progress, stop);
+  const auto load = [&options](const checkpoint::Checkpoint& base) {
+    return engine::open_prompt_model(base.folder(), {engine::WeightType::kF32, options.threads});
+  };
+  return moe::build(std::get<moe::MoeRecipe>(order.recipe()), resolver, {options, std::nullopt},
+                    load, out, progress, stop);
+}
+
 Result<json> run_merge(const json& object, const ProgressSink& progress, std::stop_token stop) {
   auto spec = pipeline::merge_spec_from(object);
   if (!spec) return fail(std::move(spec).error());
-  auto recipe = recipe::read_recipe(spec->recipe);
-  if (!recipe) return fail(std::move(recipe).error());
+  auto order = pipeline::MergeOrder::read(spec->recipe);
+  if (!order) return fail(std::move(order).error());
   const plan::ModelResolver resolver =
       [&](const recipe::ModelReference& reference) -> Result<std::filesystem::path> {
     const auto found = spec->folders.find(reference.text());
@@ -81,7 +97,7 @@ Result<json> run_merge(const json& object, const ProgressSink& progress, std::st
   options.threads = spec->threads;
   options.memory_bytes = spec->memory_bytes;
   options.shard_bytes = spec->shard_bytes;
-  auto report = plan::merge(*recipe, resolver, options, spec->out, progress, stop);
+  auto report = execute(*order, resolver, options, spec->out, progress, stop);
   if (!report) return fail(std::move(report).error());
   auto made = checkpoint::Checkpoint::open(spec->out);
   if (!made) return fail(std::move(made).error().with_context("reading the merged model back"));
