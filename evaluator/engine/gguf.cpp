@@ -12,8 +12,11 @@ constexpr std::uint32_t kVersion = 3;
 constexpr std::uint64_t kAlignment = 32;
 // Metadata value types.
 constexpr std::uint32_t kUint32 = 4;
+constexpr std::uint32_t kInt32 = 5;
 constexpr std::uint32_t kFloat32 = 6;
+constexpr std::uint32_t kBool = 7;
 constexpr std::uint32_t kString = 8;
+constexpr std::uint32_t kArray = 9;
 constexpr std::uint64_t kBlock = 32;       // elements of a q8_0 block
 constexpr std::uint64_t kBlockBytes = 34;  // a half-precision scale and 32 int8
 
@@ -66,6 +69,32 @@ void GgufHeader::set(std::string_view name, float value) {
 void GgufHeader::set(std::string_view name, std::string_view value) {
   key(name, kString);
   append_text(metadata_, value);
+}
+
+void GgufHeader::set_flag(std::string_view name, bool value) {
+  key(name, kBool);
+  append(metadata_, static_cast<std::uint8_t>(value));
+}
+
+void GgufHeader::array_key(std::string_view name, std::uint32_t element_type, std::uint64_t count) {
+  key(name, kArray);
+  append(metadata_, element_type);
+  append(metadata_, count);
+}
+
+void GgufHeader::set_array(std::string_view name, const std::vector<std::string>& values) {
+  array_key(name, kString, values.size());
+  for (const std::string& value : values) append_text(metadata_, value);
+}
+
+void GgufHeader::set_array(std::string_view name, const std::vector<std::int32_t>& values) {
+  array_key(name, kInt32, values.size());
+  for (const std::int32_t value : values) append(metadata_, value);
+}
+
+void GgufHeader::set_array(std::string_view name, const std::vector<float>& values) {
+  array_key(name, kFloat32, values.size());
+  for (const float value : values) append(metadata_, value);
 }
 
 std::uint64_t GgufHeader::add_tensor(std::string_view name,

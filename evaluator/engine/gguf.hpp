@@ -20,6 +20,10 @@ class GgufHeader {
   void set(std::string_view key, std::uint32_t value);
   void set(std::string_view key, float value);
   void set(std::string_view key, std::string_view value);
+  void set_flag(std::string_view key, bool value);
+  void set_array(std::string_view key, const std::vector<std::string>& values);
+  void set_array(std::string_view key, const std::vector<std::int32_t>& values);
+  void set_array(std::string_view key, const std::vector<float>& values);
   // `extents` innermost first. Returns the tensor's offset in the data section.
   std::uint64_t add_tensor(std::string_view name, const std::vector<std::uint64_t>& extents,
                            GgufType type, std::uint64_t bytes);
@@ -29,6 +33,7 @@ class GgufHeader {
 
  private:
   void key(std::string_view name, std::uint32_t value_type);
+  void array_key(std::string_view name, std::uint32_t element_type, std::uint64_t count);
   std::string metadata_;
   std::string tensors_;
   std::uint64_t metadata_count_ = 0;

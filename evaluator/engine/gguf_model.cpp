@@ -24,12 +24,13 @@ struct Placement {
   std::uint64_t offset = 0;  // in the data section
 };
 
-Status write_all(int fd, std::span<const std::byte> data, std::uint64_t offset) {
+Status write_all(int fd, std::span<const std::byte> data, std::uint64_t offset,
+                 io::Syscalls& calls) {
   while (!data.empty()) {
     const std::ptrdiff_t written =
-        io::system().pwrite(fd, data.data(), data.size(), static_cast<std::int64_t>(offset));
+        calls.pwrite(fd, data.data(), data.size(), static_cast<std::int64_t>(offset));
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return fail(from_errno(errno, "writing the model into memory"));
+    if (written <= 0) return fail(from_errno(errno, "writing the model"));
     data = data.subspan(static_cast<std::size_t>(written));
     offset += static_cast<std::uint64_t>(written);
   }
@@ -50,15 +51,23 @@ GgufType matrix_type(WeightType weights, std::uint64_t columns) {
   return GgufType::kF32;
 }
 
-std::string architecture_of(const ModelShape& shape) {
-  return shape.interleaved_rope() ? "llama" : std::string(model_type(shape.family));
+void set_description(GgufHeader& header, const GgufDescription& description) {
+  if (!description.name.empty()) header.set("general.name", std::string_view(description.name));
+  if (description.file_type) {
+    header.set("general.file_type", *description.file_type);
+    header.set("general.quantization_version", std::uint32_t{GGML_QNT_VERSION});
+  }
+  if (description.vocabulary != nullptr) {
+    set_vocabulary(header, *description.vocabulary);
+  } else {
+    header.set("tokenizer.ggml.model", std::string_view("none"));
+  }
 }
 
 void set_metadata(GgufHeader& header, const ModelShape& shape) {
-  const std::string architecture = architecture_of(shape);
+  const std::string architecture = gguf_architecture(shape);
   const std::string prefix = architecture + ".";
   header.set("general.architecture", std::string_view(architecture));
-  header.set("tokenizer.ggml.model", std::string_view("none"));
   header.set(prefix + "vocab_size", shape.vocabulary);
   header.set(prefix + "context_length", shape.context);
   header.set(prefix + "embedding_length", shape.hidden);
@@ -132,8 +141,18 @@ std::vector<std::byte> encode(GgufType type, std::span<const float> values, std:
   return out;
 }
 
+// Where tensors go: the file, and who is told and asked in between.
+struct Sink {
+  int fd;
+  std::uint64_t data_start;
+  std::uint64_t total;
+  const ProgressSink& progress;
+  const std::stop_token& stop;
+  io::Syscalls& calls;
+};
+
 Status copy_tensor(const checkpoint::Checkpoint& checkpoint, const ModelShape& shape,
-                   const Placement& placement, int fd, std::uint64_t data_start) {
+                   const Placement& placement, const Sink& sink) {
   const checkpoint::TensorLocation found = checkpoint.find(placement.plan.source);
   const std::uint64_t element = tensor::byte_size(found.entry->dtype);
   const std::uint64_t head = placement.plan.interleave ? shape.head_size : 1;
@@ -155,18 +174,28 @@ Status copy_tensor(const checkpoint::Checkpoint& checkpoint, const ModelShape& s
       block = std::span(reordered).first(count);
     }
     const auto encoded = encode(placement.type, block, placement.columns);
-    const std::uint64_t to = data_start + placement.offset + row * out_row;
-    if (auto written = write_all(fd, encoded, to); !written) return written;
+    const std::uint64_t to = sink.data_start + placement.offset + row * out_row;
+    if (auto written = write_all(sink.fd, encoded, to, sink.calls); !written) return written;
+    if (sink.progress) sink.progress({"write", to + encoded.size(), sink.total, "bytes"});
+    if (sink.stop.stop_requested()) {
+      return fail(ErrorCode::kCancelled, "writing the model was cancelled");
+    }
   }
   return {};
 }
 
 }  // namespace
 
+std::string gguf_architecture(const ModelShape& shape) {
+  return shape.interleaved_rope() ? "llama" : std::string(model_type(shape.family));
+}
+
 Status write_gguf(const checkpoint::Checkpoint& checkpoint, const ModelShape& shape,
-                  WeightType weights, int fd) {
+                  WeightType weights, int fd, const GgufDescription& description,
+                  const ProgressSink& progress, const std::stop_token& stop, io::Syscalls& calls) {
   GgufHeader header;
   set_metadata(header, shape);
+  set_description(header, description);
   const std::vector<Placement> placements = place_tensors(header, shape, weights);
   const std::vector<float> divisors = rope_divisors(shape);
   const auto divisor_bytes = std::as_bytes(std::span(divisors));
@@ -177,16 +206,19 @@ Status write_gguf(const checkpoint::Checkpoint& checkpoint, const ModelShape& sh
   }
   const std::string head = header.serialize();
   const std::uint64_t total = head.size() + header.data_bytes();
-  if (io::system().ftruncate(fd, static_cast<std::int64_t>(total)) != 0) {
-    return fail(from_errno(errno, "reserving memory for the model"));
+  if (calls.ftruncate(fd, static_cast<std::int64_t>(total)) != 0) {
+    return fail(from_errno(errno, "reserving space for the model"));
   }
-  if (auto written = write_all(fd, std::as_bytes(std::span(head)), 0); !written) return written;
+  if (auto written = write_all(fd, std::as_bytes(std::span(head)), 0, calls); !written) {
+    return written;
+  }
+  const Sink sink{fd, head.size(), total, progress, stop, calls};
   for (const Placement& placement : placements) {
-    if (auto copied = copy_tensor(checkpoint, shape, placement, fd, head.size()); !copied) {
+    if (auto copied = copy_tensor(checkpoint, shape, placement, sink); !copied) {
       return fail(std::move(copied.error()).with_context(placement.plan.source));
     }
   }
-  return write_all(fd, divisor_bytes, head.size() + divisor_offset);
+  return write_all(fd, divisor_bytes, head.size() + divisor_offset, calls);
 }
 
 }  // namespace crucible::engine

@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "evaluator/engine/gguf_export.hpp"
 #include "evaluator/engine/gguf_model.hpp"
 #include "llama.h"
 
@@ -17,12 +18,12 @@ namespace {
 constexpr std::uint32_t kDefaultContext = 4096;
 constexpr std::uint64_t kSmallModel = 20'000'000;  // parameters
 
-thread_local std::string last_complaint;
+thread_local std::string first_complaint;
 
 void keep_complaint(ggml_log_level level, const char* text, void*) {
-  if (level != GGML_LOG_LEVEL_ERROR || text == nullptr) return;
-  last_complaint = text;
-  while (!last_complaint.empty() && last_complaint.back() == '\n') last_complaint.pop_back();
+  if (level != GGML_LOG_LEVEL_ERROR || text == nullptr || !first_complaint.empty()) return;
+  first_complaint = text;
+  while (!first_complaint.empty() && first_complaint.back() == '\n') first_complaint.pop_back();
 }
 
 struct CloseFile {
@@ -34,17 +35,21 @@ struct CloseFile {
 void FreeModel::operator()(llama_model* model) const { llama_model_free(model); }
 void FreeContext::operator()(llama_context* context) const { llama_free(context); }
 
-void forget_complaint() { last_complaint.clear(); }
+void start_llama() {
+  llama_log_set(keep_complaint, nullptr);
+  llama_backend_init();
+}
+
+void forget_complaint() { first_complaint.clear(); }
 
 std::string with_complaint(std::string message) {
-  if (!last_complaint.empty()) message += ": " + last_complaint;
+  if (!first_complaint.empty()) message += ": " + first_complaint;
   return message;
 }
 
 Result<ModelHandle> load_weights(const checkpoint::Checkpoint& checkpoint, const ModelShape& shape,
                                  WeightType weights) {
-  llama_log_set(keep_complaint, nullptr);
-  llama_backend_init();
+  start_llama();
   const int fd = memfd_create("crucible-model", MFD_CLOEXEC);
   if (fd < 0) return fail(from_errno(errno, "reserving memory for the model"));
   const std::unique_ptr<std::FILE, CloseFile> file(fdopen(fd, "r+b"));
@@ -62,6 +67,37 @@ Result<ModelHandle> load_weights(const checkpoint::Checkpoint& checkpoint, const
                 with_complaint("llama.cpp refuses " + checkpoint.folder().string()));
   }
   return model;
+}
+
+Result<ModelHandle> load_weights_file(const std::filesystem::path& file, const ModelShape& shape) {
+  start_llama();
+  llama_model_params params = llama_model_default_params();
+  params.load_mode = LLAMA_LOAD_MODE_MMAP;
+  params.n_gpu_layers = 0;
+  forget_complaint();
+  ModelHandle model(llama_model_load_from_file(file.c_str(), params));
+  if (!model) {
+    return fail(ErrorCode::kCorrupt, with_complaint("llama.cpp refuses " + file.string()));
+  }
+  const auto same = [](std::int32_t have, std::uint32_t want) {
+    return have >= 0 && static_cast<std::uint32_t>(have) == want;
+  };
+  if (!same(llama_vocab_n_tokens(llama_model_get_vocab(model.get())), shape.vocabulary) ||
+      !same(llama_model_n_embd(model.get()), shape.hidden) ||
+      !same(llama_model_n_layer(model.get()), shape.layers)) {
+    return fail(ErrorCode::kInvalidArgument,
+                file.string() + " holds a model of other sizes than the folder's config.json says");
+  }
+  return model;
+}
+
+std::string weights_file_type(const llama_model* model) {
+  char text[16] = {};
+  if (llama_model_meta_val_str(model, "general.file_type", text, sizeof text) <= 0) return "gguf";
+  for (const GgufTypeInfo& info : gguf_types()) {
+    if (std::to_string(info.file_type) == text) return std::string(info.name);
+  }
+  return "gguf";
 }
 
 Result<std::uint32_t> context_length(const ModelShape& shape, std::uint32_t asked) {

@@ -23,8 +23,9 @@ struct FreeContext {
 using ModelHandle = std::unique_ptr<llama_model, FreeModel>;
 using ContextHandle = std::unique_ptr<llama_context, FreeContext>;
 
-// llama.cpp reports through one process-wide callback; its last complaint on this thread explains a
-// failed call.
+// llama.cpp reports through one process-wide callback; its first complaint on this thread since
+// forget_complaint explains a failed call.
+void start_llama();  // before anything else of llama.cpp; may be called again
 void forget_complaint();
 std::string with_complaint(std::string message);
 
@@ -32,6 +33,11 @@ std::string with_complaint(std::string message);
 // tensors must have passed check_tensors.
 Result<ModelHandle> load_weights(const checkpoint::Checkpoint& checkpoint, const ModelShape& shape,
                                  WeightType weights);
+
+// A GGUF file of a model with this shape, mapped. kInvalidArgument: it has other sizes.
+Result<ModelHandle> load_weights_file(const std::filesystem::path& file, const ModelShape& shape);
+// What general.file_type says: "q4_k_m"; "gguf" for types that this library does not write.
+std::string weights_file_type(const llama_model* model);
 
 // `asked`, or where that is 0 the model's own limit, at most 4096. More than the model's positions
 // or its sliding window is kInvalidArgument.

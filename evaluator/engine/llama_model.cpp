@@ -245,12 +245,15 @@ Result<std::unique_ptr<LanguageModel>> load_llama_model(const std::filesystem::p
   if (!length) return fail(length.error());
   auto tokenizer = tokenizer::Tokenizer::load(*checkpoint, shape->vocabulary);
   if (!tokenizer) return fail(std::move(tokenizer.error()));
-  auto model = load_weights(*checkpoint, *shape, options.weights);
+  const bool from_file = !options.weights_file.empty();
+  auto model = from_file ? load_weights_file(options.weights_file, *shape)
+                         : load_weights(*checkpoint, *shape, options.weights);
   if (!model) return fail(std::move(model.error()));
   ModelDescription description;
   description.engine = std::string("llama.cpp ") + llama_version();
   description.architecture = std::string(model_type(shape->family));
-  description.dtype = std::string(dtype_name(options.weights));
+  description.dtype =
+      from_file ? weights_file_type(model->get()) : std::string(dtype_name(options.weights));
   description.context_length = *length;
   description.adds_bos = options.bos == BosRule::kTokenizer && !tokenizer->prefix().empty();
   LlamaOptions resolved = options;

@@ -27,6 +27,9 @@ struct LlamaOptions {
   std::uint32_t context_length = 0;
   // false computes every request by itself, to measure what sharing prefixes brings.
   bool share_prefixes = true;
+  // A GGUF file of the same model, such as export_gguf writes, to take the weights from in place
+  // of the folder's; `weights` then counts for nothing. Text is still encoded by tokenizer.json.
+  std::filesystem::path weights_file = {};
 };
 
 // Loads a Hugging Face checkpoint folder without an intermediate file on disk and computes on the

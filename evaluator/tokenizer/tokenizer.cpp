@@ -69,13 +69,6 @@ std::optional<std::int64_t> id_in(const json& config, const char* key) {
   return value.get<std::int64_t>();
 }
 
-std::string id_spelling(const crucible_tokenizer* handle, std::int32_t id) {
-  std::size_t length = 0;
-  const Owned<char> text(
-      crucible_tokenizer_id_to_token(handle, static_cast<std::uint32_t>(id), &length));
-  return text ? std::string(text.get(), length) : std::string();
-}
-
 }  // namespace
 
 void Tokenizer::Free::operator()(crucible_tokenizer* handle) const {
@@ -122,7 +115,8 @@ Status Tokenizer::find_special_tokens(const checkpoint::Checkpoint& checkpoint) 
   };
   bos_ = resolve("bos_token", "bos_token_id");
   eos_ = resolve("eos_token", "eos_token_id");
-  if (bos_) bos_text_ = id_spelling(handle_.get(), *bos_);
+  pad_ = resolve("pad_token", "pad_token_id");
+  if (bos_) bos_text_ = token(*bos_).value_or("");
   return {};
 }
 
@@ -179,6 +173,14 @@ std::optional<std::int32_t> Tokenizer::token_to_id(std::string_view token) const
   const std::int64_t id = crucible_tokenizer_token_to_id(handle_.get(), token.data(), token.size());
   if (id < 0 || static_cast<std::uint64_t>(id) >= vocabulary_) return std::nullopt;
   return static_cast<std::int32_t>(id);
+}
+
+std::optional<std::string> Tokenizer::token(std::int32_t id) const {
+  std::size_t length = 0;
+  const Owned<char> text(
+      crucible_tokenizer_id_to_token(handle_.get(), static_cast<std::uint32_t>(id), &length));
+  if (!text) return std::nullopt;
+  return std::string(text.get(), length);
 }
 
 }  // namespace crucible::tokenizer

@@ -28,10 +28,13 @@ class Tokenizer {
   Result<std::vector<std::int32_t>> encode(std::string_view text, bool add_special) const;
   Result<std::string> decode(std::span<const std::int32_t> ids, bool skip_special) const;
   std::optional<std::int32_t> token_to_id(std::string_view token) const;
+  // The spelling of an id as tokenizer.json has it ("Ġthe"); nullopt for ids that nothing has.
+  std::optional<std::string> token(std::int32_t id) const;
 
   // From tokenizer_config.json or special_tokens_map.json (a spelling), else config.json (an id).
   std::optional<std::int32_t> bos() const { return bos_; }
   std::optional<std::int32_t> eos() const { return eos_; }
+  std::optional<std::int32_t> pad() const { return pad_; }
   const std::string& bos_text() const { return bos_text_; }  // "" without BOS
   // Ids that the post-processor puts in front of every text; usually nothing or BOS.
   const std::vector<std::int32_t>& prefix() const { return prefix_; }
@@ -49,6 +52,7 @@ class Tokenizer {
   std::uint64_t vocabulary_ = 0;
   std::optional<std::int32_t> bos_;
   std::optional<std::int32_t> eos_;
+  std::optional<std::int32_t> pad_;
   std::string bos_text_;
   std::vector<std::int32_t> prefix_;
   bool adds_behind_ = false;

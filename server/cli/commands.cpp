@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "server/cli/client_commands.hpp"
+#include "server/cli/gguf_command.hpp"
 #include "server/cli/local_commands.hpp"
 #include "server/cli/lora_command.hpp"
 #include "server/cli/moe_command.hpp"
@@ -22,6 +23,7 @@ class Registry {
     merge_command();
     moe_command();
     extract_lora_command();
+    export_gguf_command();
     eval_command();
   }
   void client() {
@@ -222,6 +224,24 @@ class Registry {
     run_with(command, parsed, extract_lora);
   }
 
+  void export_gguf_command() {
+    auto parsed = std::make_shared<Parsed<ExportGgufOptions>>();
+    ExportGgufOptions& options = parsed->options;
+    CLI::App& command = *app_.add_subcommand(
+        "export-gguf", "write a model as a GGUF file for programs built on llama.cpp");
+    command.add_option("MODEL", options.model, "model folder")->required();
+    command.add_option("OUT", options.out, "file to write; must not exist")->required();
+    command.add_option("--type", options.type, "element type of the matrices")
+        ->check(CLI::IsMember(gguf_type_names()))
+        ->capture_default_str();
+    command.add_option("--name", options.name, "general.name in it (default: the folder's)");
+    command.add_option("--threads", options.threads, "of the quantiser; 0 = one per processor")
+        ->capture_default_str();
+    add_json(command, parsed->common);
+    command.footer("Example: crucible export-gguf merged/ merged.gguf --type q8_0");
+    run_with(command, parsed, export_gguf);
+  }
+
   void eval_command() {
     auto parsed = std::make_shared<Parsed<EvalCommandOptions>>();
     EvalCommandOptions& options = parsed->options;
@@ -234,6 +254,8 @@ class Registry {
     command.add_option("--suite-folder", options.suite_folders,
                        "where names are looked up (default: $CRUCIBLE_SUITES, else ./suites)");
     command.add_option("--out", options.out, "folder for results and samples files");
+    command.add_option("--gguf", options.gguf,
+                       "take the weights from this GGUF file of the same model");
     command.add_option("--dtype", options.dtype, "weights as computed with")
         ->check(CLI::IsMember({"f32", "bf16", "f16", "q8_0"}))
         ->capture_default_str();

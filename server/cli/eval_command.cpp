@@ -20,6 +20,7 @@ namespace fs = std::filesystem;
 Result<engine::LlamaOptions> engine_options(const EvalCommandOptions& options) {
   engine::LlamaOptions out;
   out.threads = options.threads;
+  out.weights_file = options.gguf;
   out.bos = options.bos ? engine::BosRule::kTokenizer : engine::BosRule::kNever;
   if (options.dtype == "f32") {
     out.weights = engine::WeightType::kF32;

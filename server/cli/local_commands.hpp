@@ -41,6 +41,7 @@ struct EvalCommandOptions {
   std::vector<std::string> suite_folders;  // empty: $CRUCIBLE_SUITES, else ./suites
   std::string out;                         // "" = no report files
   std::string dtype = "f32";               // f32, bf16, f16, q8_0
+  std::string gguf;                        // "" = the folder's own weights
   unsigned threads = 0;
   bool bos = false;
 };
