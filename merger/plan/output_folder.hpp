@@ -4,7 +4,6 @@
 #include <map>
 #include <string>
 
-#include "merger/base/staging_folder.hpp"
 #include "merger/plan/merge_plan.hpp"
 
 // The files of a merged model's folder beside its weights.
@@ -31,7 +30,5 @@ struct WrittenFiles {
 Result<WrittenFiles> write_side_files(const MergePlan& plan, const recipe::Recipe& recipe,
                                       const std::filesystem::path& folder, const std::string& title,
                                       io::Syscalls& calls);
-
-using io::StagingFolder;
 
 }  // namespace crucible::plan

@@ -5,9 +5,8 @@
 
 #include "evaluator/engine/gguf_export.hpp"
 #include "merger/base/byte_count.hpp"
-#include "merger/plan/hub_cache.hpp"
-#include "merger/recipe/model_reference.hpp"
 #include "server/cli/interrupt.hpp"
+#include "server/cli/locate_model.hpp"
 #include "server/cli/progress_line.hpp"
 #include "server/cli/table.hpp"
 
@@ -15,16 +14,6 @@ namespace crucible::server::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-Result<fs::path> locate(const std::string& text) {
-  const auto reference = recipe::parse_model_reference(text);
-  if (!reference) return fail(reference.error());
-  if (!reference->lora.empty()) {
-    return fail(ErrorCode::kInvalidArgument,
-                text + " has an adapter; merge it first with merge_method: passthrough");
-  }
-  return plan::resolve_locally({fs::current_path()})(*reference);
-}
 
 Result<engine::GgufFileType> type_named(const std::string& name) {
   for (const engine::GgufTypeInfo& info : engine::gguf_types()) {
@@ -66,7 +55,7 @@ int export_gguf(const ExportGgufOptions& options, const CommonOptions& common) {
   const InterruptGuard interrupt;
   const auto type = type_named(options.type);
   if (!type) return report(type.error(), common);
-  const auto model = locate(options.model);
+  const auto model = locate_model(options.model);
   if (!model) return report(model.error(), common);
   const fs::path out(options.out);
   Result<engine::GgufReport> result;

@@ -5,9 +5,8 @@
 
 #include "merger/base/byte_count.hpp"
 #include "merger/lora/extract.hpp"
-#include "merger/plan/hub_cache.hpp"
-#include "merger/recipe/model_reference.hpp"
 #include "server/cli/interrupt.hpp"
+#include "server/cli/locate_model.hpp"
 #include "server/cli/progress_line.hpp"
 #include "server/cli/table.hpp"
 
@@ -15,16 +14,6 @@ namespace crucible::server::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-Result<fs::path> locate(const std::string& text) {
-  const auto reference = recipe::parse_model_reference(text);
-  if (!reference) return fail(reference.error());
-  if (!reference->lora.empty()) {
-    return fail(ErrorCode::kInvalidArgument,
-                text + " has an adapter already; merge it first with merge_method: passthrough");
-  }
-  return plan::resolve_locally({fs::current_path()})(*reference);
-}
 
 lora::ExtractOptions extract_options(const ExtractLoraOptions& options) {
   lora::ExtractOptions result;
@@ -105,9 +94,9 @@ void print_report(const lora::ExtractReport& report, const fs::path& out) {
 
 int extract_lora(const ExtractLoraOptions& options, const CommonOptions& common) {
   const InterruptGuard interrupt;
-  const auto base = locate(options.base);
+  const auto base = locate_model(options.base);
   if (!base) return report(base.error(), common);
-  const auto model = locate(options.model);
+  const auto model = locate_model(options.model);
   if (!model) return report(model.error(), common);
   fs::path out(options.out);
   if (!out.has_filename()) out = out.parent_path();

@@ -1,5 +1,4 @@
 #include "server/cli/moe_command.hpp"
-#include "merger/plan/hub_cache.hpp"
 
 #include <filesystem>
 
