@@ -92,6 +92,7 @@ class Execution {
     std::size_t sound = 0;
     for (const FinishedTensor& finished : journal_.finished()) {
       if (stop_.stop_requested()) return fail(ErrorCode::kCancelled, "the merge was cancelled");
+      if (sound == plan_.tensors.size()) break;  // a journal that was tampered with
       const PlannedTensor& planned = plan_.tensors[sound];
       if (!read_back(sound, planned) || digest_of(planned) != finished.digest) break;
       progress_.add(0, bytes_of(planned));

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cerrno>
 
+#include "merger/base/staging_folder.hpp"
 #include "merger/checkpoint/checkpoint.hpp"
 #include "merger/plan/executor.hpp"
 #include "tests/support/scratch_folder.hpp"
