@@ -9,11 +9,12 @@
 namespace crucible::moe {
 namespace {
 
-constexpr std::array<LayoutInfo, 4> kLayouts{{
+constexpr std::array<LayoutInfo, 5> kLayouts{{
     {Layout::kMixtral, "mixtral", "Mixtral", "MixtralForCausalLM"},
     {Layout::kDeepseek, "deepseek", "DeepSeek MoE", "DeepseekForCausalLM"},
     {Layout::kQwen2Moe, "qwen2_moe", "Qwen MoE", "Qwen2MoeForCausalLM"},
     {Layout::kQwen3Moe, "qwen3_moe", "Qwen3 MoE", "Qwen3MoeForCausalLM"},
+    {Layout::kPhixtral, "phixtral", "Phixtral", "PhixtralForCausalLM"},
 }};
 
 std::string layer_prefix(std::uint64_t layer) {
@@ -63,6 +64,10 @@ class Judge {
         break;
       case Layout::kQwen3Moe:
         allow_types({"qwen3"});
+        allow_shared(0, 0);
+        break;
+      case Layout::kPhixtral:
+        allow_types({"phi"});
         allow_shared(0, 0);
         break;
     }
@@ -118,6 +123,21 @@ class Judge {
 
 }  // namespace
 
+std::span<const MlpPart> mlp_parts(std::string_view model_type) {
+  static constexpr std::array<MlpPart, 3> kGated{
+      {{"gate_proj.weight"}, {"up_proj.weight"}, {"down_proj.weight", false, true}}};
+  static constexpr std::array<MlpPart, 4> kPhi{
+      {{"fc1.weight"}, {"fc1.bias", true}, {"fc2.weight", false, true}, {"fc2.bias", true, true}}};
+  if (model_type == "phi") return kPhi;
+  return kGated;
+}
+
+tensor::Shape shape_of(const MlpPart& part, std::uint64_t hidden, std::uint64_t intermediate) {
+  const std::uint64_t rows = part.is_last ? hidden : intermediate;
+  if (part.is_bias) return {rows};
+  return {rows, part.is_last ? intermediate : hidden};
+}
+
 std::span<const LayoutInfo> layouts() { return kLayouts; }
 
 const LayoutInfo& info(Layout layout) {
@@ -149,7 +169,7 @@ std::optional<Layout> choose_layout(const MoeRecipe& recipe,
   if (!any) {
     faults.add(path,
                "no output layout begins with `" + recipe::printable(recipe.architecture) + "`",
-               "one of Mixtral, DeepSeek MoE, Qwen MoE, Qwen3 MoE");
+               "one of Mixtral, DeepSeek MoE, Qwen MoE, Qwen3 MoE, Phixtral");
     return std::nullopt;
   }
   for (const LayoutVerdict& verdict : verdicts) {
@@ -166,19 +186,18 @@ std::optional<Layout> choose_layout(const MoeRecipe& recipe,
 }
 
 std::string expert_tensor(Layout layout, std::uint64_t layer, std::size_t expert,
-                          std::string_view projection) {
+                          std::string_view part) {
   const std::string number = std::to_string(expert);
   if (layout != Layout::kMixtral) {
-    return layer_prefix(layer) + "mlp.experts." + number + "." + std::string(projection) +
-           ".weight";
+    return layer_prefix(layer) + "mlp.experts." + number + "." + std::string(part);
   }
-  const char* name = projection == "gate_proj" ? "w1" : projection == "down_proj" ? "w2" : "w3";
+  const char* name = part == "gate_proj.weight" ? "w1" : part == "down_proj.weight" ? "w2" : "w3";
   return layer_prefix(layer) + "block_sparse_moe.experts." + number + "." + name + ".weight";
 }
 
-std::string shared_tensor(Layout layout, std::uint64_t layer, std::string_view projection) {
-  const char* part = layout == Layout::kQwen2Moe ? "mlp.shared_expert." : "mlp.shared_experts.";
-  return layer_prefix(layer) + part + std::string(projection) + ".weight";
+std::string shared_tensor(Layout layout, std::uint64_t layer, std::string_view part) {
+  const char* block = layout == Layout::kQwen2Moe ? "mlp.shared_expert." : "mlp.shared_experts.";
+  return layer_prefix(layer) + block + std::string(part);
 }
 
 std::string router_tensor(Layout layout, std::uint64_t layer) {

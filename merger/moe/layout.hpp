@@ -19,7 +19,7 @@
 // llama.cpp.
 namespace crucible::moe {
 
-enum class Layout { kMixtral, kDeepseek, kQwen2Moe, kQwen3Moe };
+enum class Layout { kMixtral, kDeepseek, kQwen2Moe, kQwen3Moe, kPhixtral };
 
 struct LayoutInfo {
   Layout layout = Layout::kMixtral;
@@ -51,7 +51,7 @@ checkpoint::TensorSourcePtr find_tensor(const plan::PlannedModel& model,
                                         std::uint64_t layer);
 
 // Model types of which experts can be made, whatever the layout.
-inline constexpr std::string_view kExpertTypes[] = {"llama", "mistral", "qwen2", "qwen3"};
+inline constexpr std::string_view kExpertTypes[] = {"llama", "mistral", "qwen2", "qwen3", "phi"};
 
 // Opens the models and holds the experts against the base: kind, layers, sizes, biases, activation.
 // Adds faults; the result is usable only when there are none.
@@ -72,15 +72,31 @@ std::optional<Layout> choose_layout(const MoeRecipe& recipe,
                                     const std::vector<LayoutVerdict>& verdicts,
                                     std::optional<Layout> forced, plan::FaultList& faults);
 
-// "gate_proj", "up_proj", "down_proj"
-inline constexpr std::string_view kProjections[] = {"gate_proj", "up_proj", "down_proj"};
+// One tensor of a dense model's MLP: "gate_proj.weight", "fc1.bias".
+struct MlpPart {
+  std::string_view name;
+  bool is_bias = false;
+  bool is_last = false;  // of the last projection, from the intermediate size to the hidden one
+};
+// Those of a model type: gated MLPs without biases; phi's two projections with biases.
+std::span<const MlpPart> mlp_parts(std::string_view model_type);
+tensor::Shape shape_of(const MlpPart& part, std::uint64_t hidden, std::uint64_t intermediate);
 
-// Names inside a layer. `projection` as above.
+// Names inside a layer; `part` is an MlpPart's name.
 std::string expert_tensor(Layout layout, std::uint64_t layer, std::size_t expert,
-                          std::string_view projection);
-std::string shared_tensor(Layout layout, std::uint64_t layer, std::string_view projection);
+                          std::string_view part);
+std::string shared_tensor(Layout layout, std::uint64_t layer, std::string_view part);
 std::string router_tensor(Layout layout, std::uint64_t layer);
 std::string shared_router_tensor(std::uint64_t layer);  // qwen2_moe only
+
+// The class that computes a layout, where transformers has none: a Python file of the output
+// folder, which transformers runs when it is told to trust the folder's code. Empty for the other
+// layouts.
+struct ModelCode {
+  std::string_view file;
+  std::string_view text;
+};
+ModelCode model_code(Layout layout);
 
 // config.json of the mixture: the base's, as the layout's model class reads it. Values that the
 // base's class and the layout's class default to differently are written out.

@@ -82,6 +82,15 @@ void set_deepseek(ordered_json& config, const MoeRecipe& recipe, const SourceMod
                         {"AutoModelForCausalLM", code + "modeling_deepseek.DeepseekForCausalLM"}};
 }
 
+// The class is a file of the folder. It extends transformers' phi, so that what the base's
+// configuration leaves open means the same in both.
+void set_phixtral(ordered_json& config, const MoeRecipe& recipe, const SourceModels& sources) {
+  config["num_local_experts"] = recipe.experts.size();
+  config["intermediate_size"] = sources.expert_size;
+  config["auto_map"] = {{"AutoConfig", "modeling_phixtral.PhixtralConfig"},
+                        {"AutoModelForCausalLM", "modeling_phixtral.PhixtralForCausalLM"}};
+}
+
 void set_qwen2_moe(ordered_json& config, const MoeRecipe& recipe, const SourceModels& sources) {
   for (const char* key : {"attention_bias", "mlp_bias", "pretraining_tp", "layer_types"})
     config.erase(key);
@@ -121,7 +130,7 @@ Result<ordered_json> mixture_config(const MoeRecipe& recipe, const SourceModels&
   config["model_type"] = std::string(known.name);
   config["num_experts_per_tok"] = recipe.experts_per_token;
   config.erase("auto_map");
-  write_out_defaults(config, sources);
+  if (layout != Layout::kPhixtral) write_out_defaults(config, sources);
   set_dtype(config, dtype);
   switch (layout) {
     case Layout::kMixtral:
@@ -135,6 +144,9 @@ Result<ordered_json> mixture_config(const MoeRecipe& recipe, const SourceModels&
       break;
     case Layout::kQwen3Moe:
       set_qwen3_moe(config, recipe, sources);
+      break;
+    case Layout::kPhixtral:
+      set_phixtral(config, recipe, sources);
       break;
   }
   return config;

@@ -55,9 +55,13 @@ Result<std::pair<plan::Preflight, std::uint64_t>> describe_output(const MoeRecip
   auto output = plan::describe_plan(plan, options.merge, out_parent);
   sources.models = std::move(plan.models);
   if (!output) return fail(std::move(output.error()));
+  std::uint64_t expert = 0;  // parameters in one layer
+  for (const MlpPart& part : mlp_parts(sources.base_model().architecture->model_type)) {
+    const auto shape = shape_of(part, sources.hidden, sources.expert_size);
+    expert += tensor::element_count(shape).value_or(0);
+  }
   const std::uint64_t idle = recipe.experts.size() - recipe.experts_per_token;
-  return std::pair(std::move(*output), plan.parameters() - idle * plan.layers * 3 * sources.hidden *
-                                                               sources.expert_size);
+  return std::pair(std::move(*output), plan.parameters() - idle * plan.layers * expert);
 }
 
 std::string quoted(const std::string& text) {
@@ -75,6 +79,10 @@ Result<plan::WrittenFiles> write_files(const MoeRecipe& recipe, const std::strin
   };
   if (auto status = write(checkpoint::kConfigFile, config); !status)
     return fail(std::move(status.error()));
+  if (const ModelCode code = model_code(layout); !code.file.empty()) {
+    if (auto status = write(code.file, std::string(code.text)); !status)
+      return fail(std::move(status.error()));
+  }
   auto tokenizer = plan::copy_tokenizer_files(base, folder, calls);
   if (!tokenizer) return fail(std::move(tokenizer.error()));
   written.tokenizer = std::move(*tokenizer);

@@ -12,7 +12,8 @@ using plan::PlannedModel;
 std::string activation(const PlannedModel& model) {
   const auto& config = model.checkpoint->config();
   const auto found = config.find("hidden_act");
-  return found != config.end() && found->is_string() ? found->get<std::string>() : "silu";
+  if (found != config.end() && found->is_string()) return found->get<std::string>();
+  return model.architecture->model_type == "phi" ? "gelu_new" : "silu";
 }
 
 std::string text_of(const tensor::Shape& shape) {
@@ -65,12 +66,14 @@ class SourceOpener {
     const std::string& type = base.architecture->model_type;
     if (base.architecture->inferred ||
         std::ranges::find(kExpertTypes, type) == std::end(kExpertTypes)) {
-      faults_.add("base_model",
-                  base.reference.text() + " is a " +
-                      (type.empty() ? "model of unknown type" : type + " model") +
-                      ", and no layout holds experts of that kind: mixtral and deepseek hold llama "
-                      "and mistral models, qwen2_moe also qwen2 models, qwen3_moe qwen3 models",
-                  "mergekit-moe has no layout for it either", ErrorCode::kUnsupported);
+      faults_.add(
+          "base_model",
+          base.reference.text() + " is a " +
+              (type.empty() ? "model of unknown type" : type + " model") +
+              ", and no layout holds experts of that kind: mixtral and deepseek hold llama "
+              "and mistral models, qwen2_moe also qwen2 models, qwen3_moe qwen3 models, phixtral "
+              "phi models",
+          "mergekit-moe has no layout for it either", ErrorCode::kUnsupported);
       return;
     }
     const auto embedding = base.weights->find("model.embed_tokens.weight");
@@ -137,25 +140,17 @@ class SourceOpener {
     std::uint64_t size = 0;
     for (std::uint64_t layer = 0; layer < expert.layers; ++layer) {
       const std::string prefix = "model.layers." + std::to_string(layer) + ".mlp.";
-      for (const std::string_view projection : kProjections) {
-        const std::string name = prefix + std::string(projection);
-        const auto tensor = expert.weights->find(name + ".weight");
+      for (const MlpPart& part : mlp_parts(expert.architecture->model_type)) {
+        const std::string name = prefix + std::string(part.name);
+        const auto tensor = expert.weights->find(name);
         if (tensor == nullptr) {
-          faults_.add(path, expert.reference.text() + " lacks tensor " + name + ".weight");
+          faults_.add(path, expert.reference.text() + " lacks tensor " + name);
           return 0;
         }
-        if (expert.weights->find(name + ".bias") != nullptr) {
-          faults_.add(path,
-                      expert.reference.text() + " has biases in its MLP (" + name +
-                          ".bias), which no layout can hold",
-                      "", ErrorCode::kUnsupported);
-          return 0;
-        }
-        const bool down = projection == "down_proj";
+        if (!check_biases(expert, name, path)) return 0;
         const tensor::Shape& shape = tensor->shape();
-        if (size == 0 && shape.size() == 2) size = shape[down ? 1 : 0];
-        const tensor::Shape expected =
-            down ? tensor::Shape{sources_.hidden, size} : tensor::Shape{size, sources_.hidden};
+        if (size == 0 && shape.size() == 2) size = shape.front();  // the first part is a weight
+        const tensor::Shape expected = shape_of(part, sources_.hidden, size);
         if (shape == expected && tensor::is_floating(tensor->dtype())) continue;
         faults_.add(path, tensor->origin() + " is " +
                               std::string(tensor::safetensors_name(tensor->dtype())) + " " +
@@ -164,6 +159,19 @@ class SourceOpener {
       }
     }
     return size;
+  }
+
+  // A gated MLP may have none: the layouts' experts have no room for them.
+  bool check_biases(const PlannedModel& expert, const std::string& weight,
+                    const std::string& path) {
+    if (expert.architecture->model_type == "phi") return true;
+    const std::string bias = weight.substr(0, weight.rfind('.')) + ".bias";
+    if (expert.weights->find(bias) == nullptr) return true;
+    faults_.add(
+        path,
+        expert.reference.text() + " has biases in its MLP (" + bias + "), which no layout can hold",
+        "", ErrorCode::kUnsupported);
+    return false;
   }
 
   const MoeRecipe& recipe_;

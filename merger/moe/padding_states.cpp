@@ -13,6 +13,13 @@ double norm_epsilon(const nlohmann::json& config) {
   return found != config.end() && found->is_number() ? found->get<double>() : 1e-6;
 }
 
+// "gelu_new": the tanh approximation of Hendrycks and Gimpel 2016 (arXiv:1606.08415).
+float gelu_tanh(float value) {
+  const double x = static_cast<double>(value);
+  const double root = std::sqrt(2.0 / 3.14159265358979323846);
+  return static_cast<float>(0.5 * x * (1 + std::tanh(root * (x + 0.044715 * x * x * x))));
+}
+
 // One vector through the MLPs of a model, layer by layer.
 class PaddingStates {
  public:
@@ -37,6 +44,7 @@ class PaddingStates {
  private:
   Status add_mlp(std::uint64_t layer, std::vector<float>& x) {
     const std::string prefix = "model.layers." + std::to_string(layer) + ".";
+    if (model_.architecture->model_type == "phi") return add_phi(prefix, x);
     auto normal = rms_norm(prefix + "post_attention_layernorm.weight", x);
     if (!normal) return fail(std::move(normal.error()));
     auto gate = multiply(prefix + "mlp.gate_proj.weight", *normal);
@@ -51,6 +59,67 @@ class PaddingStates {
     if (!down) return fail(std::move(down.error()));
     for (std::size_t i = 0; i < x.size(); ++i) x[i] += (*down)[i];
     return {};
+  }
+
+  // Phi computes attention and MLP beside each other, and its projections have biases: attention
+  // to nothing leaves the last one's.
+  Status add_phi(const std::string& prefix, std::vector<float>& x) {
+    auto normal = layer_norm(prefix + "input_layernorm", x);
+    if (!normal) return fail(std::move(normal.error()));
+    auto inner = multiply_add(prefix + "mlp.fc1", *normal);
+    if (!inner) return fail(std::move(inner.error()));
+    for (float& value : *inner) value = gelu_tanh(value);
+    auto outer = multiply_add(prefix + "mlp.fc2", *inner);
+    if (!outer) return fail(std::move(outer.error()));
+    std::vector<float> bias(x.size());
+    if (auto status = read_vector(prefix + "self_attn.dense.bias", bias); !status) return status;
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] += bias[i] + (*outer)[i];
+    return {};
+  }
+
+  Status read_vector(const std::string& name, std::vector<float>& out) const {
+    const auto found = find(name);
+    if (!found) return fail(found.error());
+    if ((*found)->shape() != tensor::Shape{out.size()})
+      return fail(ErrorCode::kInvalidArgument, (*found)->origin() + " has another length");
+    return read_row(**found, 0, out);
+  }
+
+  Result<std::vector<float>> multiply_add(const std::string& stem, const std::vector<float>& x) {
+    auto out = multiply(stem + ".weight", x);
+    if (!out) return out;
+    std::vector<float> bias(out->size());
+    if (auto status = read_vector(stem + ".bias", bias); !status)
+      return fail(std::move(status.error()));
+    for (std::size_t i = 0; i < bias.size(); ++i) (*out)[i] += bias[i];
+    return out;
+  }
+
+  Result<std::vector<float>> layer_norm(const std::string& stem,
+                                        const std::vector<float>& x) const {
+    std::vector<float> weight(x.size());
+    std::vector<float> bias(x.size());
+    if (auto status = read_vector(stem + ".weight", weight); !status)
+      return fail(std::move(status.error()));
+    if (auto status = read_vector(stem + ".bias", bias); !status)
+      return fail(std::move(status.error()));
+    double mean = 0;
+    for (const float value : x) mean += static_cast<double>(value);
+    mean /= static_cast<double>(x.size());
+    double squares = 0;
+    for (const float value : x) {
+      squares += (static_cast<double>(value) - mean) * (static_cast<double>(value) - mean);
+    }
+    const auto& config = model_.checkpoint->config();
+    const auto given = config.find("layer_norm_eps");
+    const double epsilon =
+        given != config.end() && given->is_number() ? given->get<double>() : 1e-5;
+    const double scale = 1 / std::sqrt(squares / static_cast<double>(x.size()) + epsilon);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double normal = (static_cast<double>(x[i]) - mean) * scale;
+      weight[i] = static_cast<float>(normal * static_cast<double>(weight[i])) + bias[i];
+    }
+    return weight;
   }
 
   Result<checkpoint::TensorSourcePtr> find(const std::string& name) const {

@@ -71,14 +71,14 @@ class MixturePlanner {
     }
     if (layout_ == Layout::kQwen2Moe) add_missing_biases(layer);
     for (std::size_t i = 0; i < recipe_.experts.size(); ++i) {
-      for (const std::string_view projection : kProjections) {
-        add_expert(expert_tensor(layout_, layer, i, projection), layer, projection,
-                   recipe_.experts[i], sources_.experts[i]);
+      for (const MlpPart& part : parts()) {
+        add_expert(expert_tensor(layout_, layer, i, part.name), layer, part, recipe_.experts[i],
+                   sources_.experts[i]);
       }
     }
     if (!recipe_.shared_experts.empty()) {
-      for (const std::string_view projection : kProjections) {
-        add_expert(shared_tensor(layout_, layer, projection), layer, projection,
+      for (const MlpPart& part : parts()) {
+        add_expert(shared_tensor(layout_, layer, part.name), layer, part,
                    recipe_.shared_experts.front(), sources_.shared.front());
       }
     }
@@ -96,11 +96,13 @@ class MixturePlanner {
     }
   }
 
-  void add_expert(std::string name, std::uint64_t layer, std::string_view projection,
-                  const Expert& expert, std::size_t model) {
+  std::span<const MlpPart> parts() const { return mlp_parts(base_.architecture->model_type); }
+
+  void add_expert(std::string name, std::uint64_t layer, const MlpPart& part, const Expert& expert,
+                  std::size_t model) {
     TensorSourcePtr source = sources_.models[model].weights->find(
-        "model.layers." + std::to_string(layer) + ".mlp." + std::string(projection) + ".weight");
-    const double scale = projection == "down_proj" ? expert.residual_scale : 1;
+        "model.layers." + std::to_string(layer) + ".mlp." + std::string(part.name));
+    const double scale = part.is_last ? expert.residual_scale : 1;
     if (expert.noise_scale != 0 || scale != 1) {
       source = std::make_shared<PerturbedTensor>(std::move(source), expert.noise_scale, scale,
                                                  noise_key(name));
@@ -153,6 +155,14 @@ void warn(plan::MergePlan& plan, const SourceModels& sources, Layout layout) {
                                  " positions, the mixture to all: its sliding_window is left out, "
                                  "as mergekit does",
                              ""});
+  }
+  if (layout == Layout::kPhixtral) {
+    plan.warnings.push_back(
+        {"",
+         "transformers has no class of its own for the layout phixtral: it loads the mixture with "
+         "trust_remote_code only, by " +
+             std::string(model_code(layout).file) + " in the output folder",
+         ""});
   }
   if (layout == Layout::kDeepseek) {
     plan.warnings.push_back(

@@ -363,12 +363,13 @@ TEST_F(Moe, PreflightSaysWhichLayoutsArePossible) {
   const auto found = preflight(recipe_of(kTwo), resolver(), {}, folder());
   ASSERT_TRUE(found) << describe(found.error());
   EXPECT_EQ(found->layout, Layout::kMixtral);
-  ASSERT_EQ(found->layouts.size(), 4U);
+  ASSERT_EQ(found->layouts.size(), 5U);
   EXPECT_TRUE(found->layouts[1].obstacles.empty());  // deepseek
   EXPECT_EQ(found->layouts[2].obstacles,
             std::vector<std::string>{"it has exactly one shared expert, the recipe has 0"});
   EXPECT_EQ(found->layouts[3].obstacles,
             std::vector<std::string>{"its experts are qwen3 models, not llama"});
+  EXPECT_EQ(found->layouts[4].obstacles.front(), "its experts are phi models, not llama");
   EXPECT_EQ(found->active_parameters, found->output.parameters);  // both experts are chosen
   EXPECT_GT(found->state_bytes, 0U);
   const auto out = build_ok(kTwo);
