@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
-#include "evaluator/tokenizer/rust/crucible_tokenizers.h"
+#include "evaluator/rust/crucible_native.h"
+#include "evaluator/rust/owned.hpp"
 #include "merger/base/io.hpp"
 
 namespace crucible::tokenizer {
@@ -15,15 +17,8 @@ using nlohmann::json;
 constexpr std::uint64_t kTokenizerLimit = 128ULL << 20;  // Gemma's, with 256k tokens, has 34 MB
 constexpr std::uint64_t kConfigLimit = 16ULL << 20;
 
-struct Release {
-  void operator()(void* memory) const { crucible_tokenizer_release(memory); }
-};
-template <typename T>
-using Owned = std::unique_ptr<T, Release>;
-
-std::string message_of(const Owned<char>& error) {
-  return error ? std::string(error.get()) : std::string("no reason given");
-}
+using native::message_of;
+using native::Owned;
 
 std::string join(const std::vector<std::string>& names) {
   std::string text;
@@ -31,9 +26,9 @@ std::string join(const std::vector<std::string>& names) {
   return text;
 }
 
-Error missing_tokenizer(const checkpoint::Checkpoint& checkpoint) {
-  const auto& files = checkpoint.tokenizer_files();
-  std::string message = checkpoint.folder().string() + " has no tokenizer.json";
+Error missing_tokenizer(const std::filesystem::path& folder,
+                        const std::vector<std::string>& files) {
+  std::string message = folder.string() + " has no tokenizer.json";
   message += files.empty() ? " and no other tokenizer file" : ", only " + join(files);
   message +=
       "; write one with transformers: "
@@ -42,8 +37,8 @@ Error missing_tokenizer(const checkpoint::Checkpoint& checkpoint) {
 }
 
 // An optional JSON object beside the weights; absent, oversized or broken ones count as empty.
-json optional_json(const checkpoint::Checkpoint& checkpoint, const char* name) {
-  const auto text = io::read_text(checkpoint.folder() / name, kConfigLimit);
+json optional_json(const std::filesystem::path& folder, const char* name) {
+  const auto text = io::read_text(folder / name, kConfigLimit);
   if (!text) return json::object();
   json value = json::parse(*text, nullptr, false);
   return value.is_object() ? value : json::object();
@@ -77,12 +72,28 @@ void Tokenizer::Free::operator()(crucible_tokenizer* handle) const {
 
 Result<Tokenizer> Tokenizer::load(const checkpoint::Checkpoint& checkpoint,
                                   std::uint64_t vocabulary) {
-  const auto path = checkpoint.folder() / "tokenizer.json";
-  const auto text = io::read_text(path, kTokenizerLimit);
-  if (!text) {
-    if (text.error().code == ErrorCode::kNotFound) return fail(missing_tokenizer(checkpoint));
-    return fail(Error(text.error()).with_context("reading the tokenizer"));
+  auto tokenizer = read(checkpoint.folder(), vocabulary, checkpoint.config());
+  if (!tokenizer && tokenizer.error().code == ErrorCode::kNotFound) {
+    return fail(missing_tokenizer(checkpoint.folder(), checkpoint.tokenizer_files()));
   }
+  return tokenizer;
+}
+
+Result<Tokenizer> Tokenizer::load_folder(const std::filesystem::path& folder) {
+  const auto any = static_cast<std::uint64_t>(std::numeric_limits<std::int32_t>::max());
+  auto tokenizer = read(folder, any, optional_json(folder, "config.json"));
+  if (!tokenizer && tokenizer.error().code == ErrorCode::kNotFound) {
+    return fail(missing_tokenizer(folder, {}));
+  }
+  return tokenizer;
+}
+
+// kNotFound: no tokenizer.json.
+Result<Tokenizer> Tokenizer::read(const std::filesystem::path& folder, std::uint64_t vocabulary,
+                                  const json& config) {
+  const auto path = folder / "tokenizer.json";
+  const auto text = io::read_text(path, kTokenizerLimit);
+  if (!text) return fail(Error(text.error()).with_context("reading the tokenizer"));
   Tokenizer tokenizer;
   tokenizer.vocabulary_ = vocabulary;
   char* raw_error = nullptr;
@@ -92,22 +103,23 @@ Result<Tokenizer> Tokenizer::load(const checkpoint::Checkpoint& checkpoint,
     return fail(ErrorCode::kCorrupt,
                 path.string() + " is no usable tokenizer: " + message_of(error));
   }
-  if (auto found = tokenizer.find_special_tokens(checkpoint); !found) return fail(found.error());
+  if (auto found = tokenizer.find_special_tokens(folder, config); !found)
+    return fail(found.error());
   if (auto found = tokenizer.find_prefix(); !found) return fail(found.error());
   return tokenizer;
 }
 
-Status Tokenizer::find_special_tokens(const checkpoint::Checkpoint& checkpoint) {
-  const std::array<json, 2> texts = {optional_json(checkpoint, "tokenizer_config.json"),
-                                     optional_json(checkpoint, "special_tokens_map.json")};
+Status Tokenizer::find_special_tokens(const std::filesystem::path& folder, const json& config) {
+  const std::array<json, 2> texts = {optional_json(folder, "tokenizer_config.json"),
+                                     optional_json(folder, "special_tokens_map.json")};
   const auto resolve = [&](const char* text_key, const char* id_key) {
-    for (const json& config : texts) {
-      const std::string token = spelling(config, text_key);
+    for (const json& fields : texts) {
+      const std::string token = spelling(fields, text_key);
       if (!token.empty()) {
         if (const auto id = token_to_id(token)) return id;
       }
     }
-    const auto id = id_in(checkpoint.config(), id_key);
+    const auto id = id_in(config, id_key);
     if (!id || *id < 0 || static_cast<std::uint64_t>(*id) >= vocabulary_) {
       return std::optional<std::int32_t>();
     }
@@ -117,6 +129,7 @@ Status Tokenizer::find_special_tokens(const checkpoint::Checkpoint& checkpoint) 
   eos_ = resolve("eos_token", "eos_token_id");
   pad_ = resolve("pad_token", "pad_token_id");
   if (bos_) bos_text_ = token(*bos_).value_or("");
+  if (eos_) eos_text_ = token(*eos_).value_or("");
   return {};
 }
 
