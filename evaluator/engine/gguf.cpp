@@ -17,8 +17,6 @@ constexpr std::uint32_t kFloat32 = 6;
 constexpr std::uint32_t kBool = 7;
 constexpr std::uint32_t kString = 8;
 constexpr std::uint32_t kArray = 9;
-constexpr std::uint64_t kBlock = 32;       // elements of a q8_0 block
-constexpr std::uint64_t kBlockBytes = 34;  // a half-precision scale and 32 int8
 
 template <typename T>
 void append(std::string& out, T value) {
@@ -44,8 +42,14 @@ std::uint64_t row_bytes(GgufType type, std::uint64_t columns) {
     case GgufType::kF16:
     case GgufType::kBF16:
       return columns * 2;
+    case GgufType::kQ5_0:
+      return columns / 32 * 22;  // a half-precision scale, 32 fifth bits, 32 half bytes
     case GgufType::kQ8_0:
-      return columns / kBlock * kBlockBytes;
+      return columns / 32 * 34;  // a half-precision scale and 32 bytes
+    case GgufType::kQ4_K:
+      return columns / 256 * 144;
+    case GgufType::kQ6_K:
+      return columns / 256 * 210;
   }
   return 0;
 }

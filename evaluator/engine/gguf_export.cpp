@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <exception>
@@ -47,6 +49,8 @@ std::uint32_t file_type(WeightType weights) {
       return LLAMA_FTYPE_MOSTLY_BF16;
     case WeightType::kQ8_0:
       return LLAMA_FTYPE_MOSTLY_Q8_0;
+    case WeightType::kQ4_K:
+      return LLAMA_FTYPE_MOSTLY_Q4_K_S;
   }
   return LLAMA_FTYPE_ALL_F32;
 }
@@ -77,9 +81,9 @@ Status sync_file(const fs::path& path, io::Syscalls& calls) {
 WeightType lossless_type(const checkpoint::Checkpoint& checkpoint, const ModelShape& shape) {
   bool all_f16 = true;
   bool all_bf16 = true;
-  for (const TensorPlan& plan : tensor_plans(shape)) {
-    if (plan.shape.size() != 2) continue;
-    const tensor::DType dtype = checkpoint.find(plan.source).entry->dtype;
+  for (const TensorPlan& plan : tensor_plans(checkpoint, shape)) {
+    if (plan.is_vector()) continue;
+    const tensor::DType dtype = checkpoint.find(plan.sources.front()).entry->dtype;
     all_f16 = all_f16 && dtype == tensor::DType::kF16;
     all_bf16 = all_bf16 && dtype == tensor::DType::kBF16;
   }
@@ -181,6 +185,21 @@ std::string name_of(const fs::path& folder) {
   return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
 }
 
+// llama.cpp takes models whose name has "phi3" in it for Microsoft's and refuses vocabularies
+// without their special tokens: such a model stays without a name.
+bool is_mistaken_for_phi3(std::string name, const GgufVocabulary& vocabulary) {
+  std::ranges::transform(name, name.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  if (name.find("phi3") == std::string::npos && name.find("phi-3") == std::string::npos) {
+    return false;
+  }
+  constexpr std::array kTheirs = {"<unk>", "<s>", "</s>", "<|endoftext|>"};
+  return !std::ranges::all_of(kTheirs, [&](const char* token) {
+    return std::ranges::find(vocabulary.tokens, token) != vocabulary.tokens.end();
+  });
+}
+
 GgufReport report_on(const Source& source, const fs::path& out) {
   GgufReport report;
   report.architecture = gguf_architecture(source.shape);
@@ -202,12 +221,17 @@ Result<GgufReport> export_gguf(const fs::path& folder, const fs::path& out,
                                std::stop_token stop, io::Syscalls& calls) {
   const auto started = std::chrono::steady_clock::now();
   if (auto fresh = refuse_existing(out); !fresh) return fail(std::move(fresh.error()));
-  const auto source = read_source(folder);
+  auto source = read_source(folder);
   if (!source) return fail(source.error());
   auto staging = io::StagingFolder::create(out, calls);
   if (!staging) return fail(std::move(staging.error()));
   const WeightType weights = written_type(source->checkpoint, source->shape, options.type);
-  const std::string name = options.name.empty() ? name_of(folder) : options.name;
+  std::string name = options.name.empty() ? name_of(folder) : options.name;
+  if (is_mistaken_for_phi3(name, source->vocabulary)) {
+    source->vocabulary.warnings.push_back("the name " + name +
+                                          " is left out: llama.cpp takes the model for a Phi-3");
+    name.clear();
+  }
   fs::path file = staging->path() / "written.gguf";
   if (auto written = write_file(*source, weights, name, file, progress, stop, calls); !written) {
     return fail(std::move(written.error()).with_context(out.string()));

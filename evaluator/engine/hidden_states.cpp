@@ -176,6 +176,10 @@ class LlamaPromptModel final : public moe::PromptModel {
     if (model_) return {};
     const auto shape = read_shape(checkpoint_);
     if (!shape) return fail(shape.error());
+    if (!shape->architecture->plain_input) {
+      return fail(ErrorCode::kUnsupported, "hidden states of " + model_type(*shape) +
+                                               " models are not computed by this engine");
+    }
     shape_ = *shape;
     if (auto fits = check_tensors(checkpoint_, shape_); !fits) return fits;
     auto model = load_weights(checkpoint_, shape_, options_.weights);

@@ -27,19 +27,24 @@ using ContextHandle = std::unique_ptr<llama_context, FreeContext>;
 // forget_complaint explains a failed call.
 void start_llama();  // before anything else of llama.cpp; may be called again
 void forget_complaint();
+// "llama.cpp 0.6.0-dev", with the instructions that this processor computes by where they are not
+// those that all have: results differ by rounding then. After start_llama.
+std::string engine_name();
 std::string with_complaint(std::string message);
 
 // The checkpoint as GGUF in anonymous memory, which llama.cpp maps: no file, no second copy. The
 // tensors must have passed check_tensors.
 Result<ModelHandle> load_weights(const checkpoint::Checkpoint& checkpoint, const ModelShape& shape,
-                                 WeightType weights);
+                                 WeightType weights, std::uint32_t gpu_layers = 0);
 
-// A GGUF file of a model with this shape, mapped. kInvalidArgument: it has other sizes.
-Result<ModelHandle> load_weights_file(const std::filesystem::path& file, const ModelShape& shape);
+// A GGUF file of a model with this shape, mapped. kInvalidArgument: it has other sizes. NaN and
+// infinite weights are kCorrupt.
+Result<ModelHandle> load_weights_file(const std::filesystem::path& file, const ModelShape& shape,
+                                      std::uint32_t gpu_layers = 0);
 // What general.file_type says: "q4_k_m"; "gguf" for types that this library does not write.
 std::string weights_file_type(const llama_model* model);
 
-// `asked`, or where that is 0 the model's own limit, at most 4096. More than the model's positions
+// `asked`, or where that is 0 the model's own limit. More than the model's positions
 // or its sliding window is kInvalidArgument.
 Result<std::uint32_t> context_length(const ModelShape& shape, std::uint32_t asked);
 

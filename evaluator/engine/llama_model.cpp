@@ -1,265 +1,360 @@
 #include "evaluator/engine/llama_model.hpp"
 
 #include <algorithm>
-#include <optional>
+#include <iterator>
+#include <memory>
+#include <numeric>
 #include <utility>
 
+#include "evaluator/chat/chat_template.hpp"
 #include "evaluator/engine/batch_plan.hpp"
-#include "evaluator/engine/llama_loading.hpp"
-#include "evaluator/engine/log_softmax.hpp"
-#include "evaluator/engine/model_shape.hpp"
+#include "evaluator/engine/decoder.hpp"
+#include "evaluator/engine/end_of_text.hpp"
+#include "evaluator/engine/generation.hpp"
+#include "evaluator/engine/likelihood.hpp"
+#include "evaluator/engine/opened_model.hpp"
 #include "evaluator/engine/request_encoding.hpp"
+#include "evaluator/engine/token_model.hpp"
 #include "llama.h"
 
-// ggml ends the process on misuse, so shapes, ids and sizes are checked before they get here.
 namespace crucible::engine {
 namespace {
 
-constexpr std::uint32_t kMicroBatch = 512;           // tokens of one pass through the graph
-constexpr std::uint64_t kLogitBytes = 128ULL << 20;  // of one batch
+constexpr std::size_t kLogitBytes = 64U << 20;  // of one step
 constexpr std::size_t kLeastOutputs = 32;
-
-bool stop_requested(void* stop) { return static_cast<std::stop_token*>(stop)->stop_requested(); }
+constexpr std::size_t kMostOutputs = 512;
 
 tl::unexpected<Error> cancelled() {
   return fail(ErrorCode::kCancelled, "evaluation was cancelled");
 }
 
-// A llama_batch that points into vectors of its own.
-class BatchArrays {
+// Tells how many requests are done, each of which may have several parts.
+class Counter {
  public:
-  explicit BatchArrays(const std::vector<BatchToken>& tokens) {
-    std::int32_t most = 1;
-    for (const BatchToken& token : tokens) {
-      most = std::max(most, token.first_sequence + token.sequences);
-    }
-    for (std::int32_t i = 0; i < most; ++i) sequences_.push_back(i);
-    for (const BatchToken& token : tokens) {
-      ids_.push_back(token.token);
-      positions_.push_back(token.position);
-      counts_.push_back(token.sequences);
-      firsts_.push_back(sequences_.data() + token.first_sequence);
-      logits_.push_back(token.wants_logits ? 1 : 0);
-    }
-    firsts_.push_back(nullptr);
+  Counter(const Call& call, std::vector<std::size_t> parts) : call_(call), left_(std::move(parts)) {
+    for (const std::size_t parts_of_one : left_) done_ += parts_of_one == 0 ? 1 : 0;
   }
-  llama_batch view() {
-    return {static_cast<std::int32_t>(ids_.size()),
-            ids_.data(),
-            nullptr,
-            positions_.data(),
-            counts_.data(),
-            firsts_.data(),
-            logits_.data()};
+  void finish_part(std::size_t request) {
+    if (--left_[request] > 0) return;
+    ++done_;
+    if (call_.progress) call_.progress({"evaluate", done_, left_.size(), "requests"});
   }
 
  private:
-  std::vector<llama_seq_id> sequences_;  // 0, 1, 2, …: every token's sequences are a range of it
-  std::vector<llama_token> ids_;
-  std::vector<llama_pos> positions_;
-  std::vector<std::int32_t> counts_;
-  std::vector<llama_seq_id*> firsts_;
-  std::vector<std::int8_t> logits_;
+  const Call& call_;
+  std::vector<std::size_t> left_;
+  std::uint64_t done_ = 0;
 };
 
-// Leaves in memory what the batch keeps of the one before, as the beginning of all its sequences.
-void prepare_memory(llama_context* context, const Batch& batch) {
-  const llama_memory_t memory = llama_get_memory(context);
-  if (batch.kept == 0) {
-    llama_memory_clear(memory, false);
-    return;
-  }
-  llama_memory_seq_keep(memory, batch.kept_sequence);
-  llama_memory_seq_rm(memory, batch.kept_sequence, static_cast<llama_pos>(batch.kept), -1);
-  for (std::int32_t sequence = 0; sequence < batch.sequences; ++sequence) {
-    if (sequence != batch.kept_sequence) {
-      llama_memory_seq_cp(memory, batch.kept_sequence, sequence, -1, -1);
-    }
-  }
-  if (batch.kept_sequence >= batch.sequences) {
-    llama_memory_seq_rm(memory, batch.kept_sequence, -1, -1);
-  }
+// Best first; of equal ones the lower id first.
+std::vector<RankedToken> top_tokens(std::span<const float> logits, const LogitSummary& summary,
+                                    std::size_t count) {
+  if (count == 1)
+    return {{summary.argmax, summary.logprob(logits[static_cast<std::size_t>(summary.argmax)])}};
+  std::vector<TokenId> ids(logits.size());
+  std::iota(ids.begin(), ids.end(), 0);
+  const auto logit = [&](TokenId id) { return logits[static_cast<std::size_t>(id)]; };
+  const auto end = ids.begin() + static_cast<std::ptrdiff_t>(std::min(count, ids.size()));
+  std::partial_sort(ids.begin(), end, ids.end(), [&](TokenId a, TokenId b) {
+    return logit(a) != logit(b) ? logit(a) > logit(b) : a < b;
+  });
+  std::vector<RankedToken> top;
+  for (auto id = ids.begin(); id != end; ++id) top.push_back({*id, summary.logprob(logit(*id))});
+  return top;
 }
 
-// What a context must hold to compute every batch of a plan.
-struct Capacity {
-  std::size_t cells = kMicroBatch;
-  std::size_t tokens = kMicroBatch;
-  std::size_t outputs = 1;
-  std::size_t sequences = 1;
-};
-
-Capacity capacity_of(const std::vector<Batch>& batches) {
-  Capacity need;
-  for (const Batch& batch : batches) {
-    std::size_t outputs = 0;
-    for (const BatchToken& token : batch.tokens) outputs += token.wants_logits ? 1 : 0;
-    need.cells = std::max(need.cells, batch.kept + batch.tokens.size());
-    need.tokens = std::max(need.tokens, batch.tokens.size());
-    need.outputs = std::max(need.outputs, outputs);
-    need.sequences = std::max(need.sequences, static_cast<std::size_t>(batch.sequences));
+Result<chat::ChatTemplate> template_of(const OpenedModel& opened) {
+  Result<chat::ChatTemplate> found = fail(ErrorCode::kNotFound, "");
+  if (opened.checkpoint) {
+    found = chat::ChatTemplate::load(*opened.checkpoint);
+  } else if (!opened.gguf_chat_template.empty()) {
+    found = chat::ChatTemplate::compile(
+        opened.gguf_chat_template,
+        {{"bos_token", opened.codec->bos_text()}, {"eos_token", opened.codec->eos_text()}});
   }
-  need.outputs = std::max(need.outputs, need.sequences);
-  return need;
+  if (!found && found.error().code == ErrorCode::kNotFound) {
+    return fail(ErrorCode::kUnsupported, "the model has no chat template");
+  }
+  return found;
 }
 
-class LlamaModel final : public LanguageModel {
+class LlamaModel final : public LanguageModel, public TokenModel {
  public:
-  LlamaModel(ModelHandle model, tokenizer::Tokenizer tokenizer, ModelDescription description,
-             const LlamaOptions& options, std::uint32_t vocabulary)
-      : model_(std::move(model)),
-        tokenizer_(std::move(tokenizer)),
-        description_(std::move(description)),
+  LlamaModel(OpenedModel opened, const LlamaOptions& options)
+      : opened_(std::move(opened)),
         options_(options),
-        vocabulary_(vocabulary) {}
+        end_tokens_(
+            end_of_text_ids(opened_.checkpoint ? &*opened_.checkpoint : nullptr, *opened_.codec)),
+        template_(template_of(opened_)) {}
 
-  const ModelDescription& description() const override { return description_; }
+  const ModelDescription& description() const override { return opened_.description; }
+  ComputeAccount account() const override { return account_; }
+  Capabilities capabilities() const override {
+    return {.prompt_logprobs = true, .generation = true, .chat = template_.has_value()};
+  }
+
+  std::string chat_template() const override { return template_ ? template_->source() : ""; }
+  Result<std::string> apply_chat_template(std::span<const ChatMessage> messages,
+                                          bool add_generation_prompt) const override {
+    if (!template_) return fail(template_.error());
+    auto text = template_->apply(messages, add_generation_prompt, !add_generation_prompt);
+    if (text) return text;
+    // As the harness does it: some templates refuse system messages.
+    std::vector<ChatMessage> others;
+    std::copy_if(messages.begin(), messages.end(), std::back_inserter(others),
+                 [](const ChatMessage& message) { return message.role != "system"; });
+    if (others.size() == messages.size()) return text;
+    return template_->apply(others, add_generation_prompt, !add_generation_prompt);
+  }
 
   Result<std::vector<LoglikelihoodResult>> loglikelihood(
-      std::span<const LoglikelihoodRequest> requests, const ProgressSink& progress,
-      std::stop_token stop) override {
-    if (stop.stop_requested()) return cancelled();
-    if (requests.empty()) return std::vector<LoglikelihoodResult>();
-    const auto encoded =
-        encode_requests(tokenizer_, options_.bos, description_.context_length, requests);
+      std::span<const LoglikelihoodRequest> requests, const Call& call) override {
+    if (call.stop.stop_requested()) return cancelled();
+    const auto encoded = encode_requests(*opened_.codec, call.bos, max_length(), requests);
     if (!encoded) return fail(encoded.error());
-    const auto batches = plan_batches(*encoded, limits(), options_.share_prefixes);
-    const auto context = make_context(capacity_of(batches), stop);
-    if (!context) return fail(context.error());
+    Counter counter(call, std::vector<std::size_t>(requests.size(), 1));
+    const auto scores =
+        score(*encoded, call.stop, [&](std::size_t request) { counter.finish_part(request); });
+    if (!scores) return fail(scores.error());
     std::vector<LoglikelihoodResult> results(requests.size());
-    std::uint64_t done = 0;
-    for (const Batch& batch : batches) {
-      if (auto computed = compute(context->get(), batch, stop); !computed) {
-        return fail(std::move(computed.error()));
-      }
-      if (auto read = read_scores(context->get(), batch, *encoded, results); !read) {
-        return fail(std::move(read.error()));
-      }
-      done += batch.requests.size();
-      if (progress) progress({"evaluate", done, requests.size(), "requests"});
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      const EncodedRequest& request = (*encoded)[i];
+      results[i] = {(*scores)[i].sum_logprob, (*scores)[i].is_greedy,
+                    static_cast<std::uint32_t>(request.targets.size()), request.truncated,
+                    request.encoded_apart};
     }
     return results;
   }
 
- private:
-  PlanLimits limits() const {
-    PlanLimits limits;
-    limits.outputs =
-        std::clamp<std::size_t>(kLogitBytes / (4ULL * vocabulary_), kLeastOutputs, limits.outputs);
-    limits.sequences = std::min(limits.outputs, llama_max_parallel_sequences());
-    return limits;
-  }
-
-  // `stop` must outlive the context.
-  Result<ContextHandle> make_context(const Capacity& need, std::stop_token& stop) const {
-    llama_context_params params = llama_context_default_params();
-    params.n_ctx = static_cast<std::uint32_t>(need.cells);
-    params.n_batch = static_cast<std::uint32_t>(need.tokens);
-    params.n_ubatch = kMicroBatch;
-    params.n_seq_max = static_cast<std::uint32_t>(need.sequences);
-    params.n_outputs_max = static_cast<std::uint32_t>(need.outputs);
-    params.kv_unified = true;
-    params.type_k = GGML_TYPE_F32;
-    params.type_v = GGML_TYPE_F32;
-    params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
-    params.no_perf = true;
-    params.n_threads = static_cast<std::int32_t>(options_.threads);
-    params.n_threads_batch = params.n_threads;
-    params.abort_callback = stop_requested;
-    params.abort_callback_data = &stop;
-    forget_complaint();
-    ContextHandle context(llama_init_from_model(model_.get(), params));
-    if (!context) {
-      return fail(ErrorCode::kIo, with_complaint("llama.cpp cannot prepare the computation"));
+  Result<std::vector<RollingResult>> loglikelihood_rolling(std::span<const RollingRequest> requests,
+                                                           const Call& call) override {
+    if (call.stop.stop_requested()) return cancelled();
+    std::vector<EncodedRequest> windows;
+    std::vector<std::size_t> owner;  // the request of each window
+    std::vector<std::size_t> parts;
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      auto own = encode_windows(*opened_.codec, call.bos, max_length(), requests[i].text);
+      if (!own) return fail(std::move(own.error()).with_context("request " + std::to_string(i)));
+      parts.push_back(own->size());
+      owner.insert(owner.end(), own->size(), i);
+      std::move(own->begin(), own->end(), std::back_inserter(windows));
     }
-    return context;
+    Counter counter(call, std::move(parts));
+    const auto scores =
+        score(windows, call.stop, [&](std::size_t window) { counter.finish_part(owner[window]); });
+    if (!scores) return fail(scores.error());
+    std::vector<RollingResult> results(requests.size());
+    for (std::size_t i = 0; i < windows.size(); ++i) {
+      RollingResult& result = results[owner[i]];
+      result.sum_logprob += (*scores)[i].sum_logprob;
+      result.tokens += static_cast<std::uint32_t>(windows[i].targets.size());
+      ++result.windows;
+    }
+    return results;
   }
 
-  static Status compute(llama_context* context, const Batch& batch, const std::stop_token& stop) {
-    if (stop.stop_requested()) return cancelled();
-    prepare_memory(context, batch);
-    BatchArrays arrays(batch.tokens);
-    forget_complaint();
-    const std::int32_t code = llama_decode(context, arrays.view());
-    if (code == 0) return {};
-    if (stop.stop_requested()) return cancelled();
-    return fail(ErrorCode::kInternal,
-                with_complaint("llama_decode failed with " + std::to_string(code)));
+  Result<std::vector<GenerationResult>> generate(std::span<const GenerationRequest> requests,
+                                                 const Call& call) override {
+    if (call.stop.stop_requested()) return cancelled();
+    std::vector<Prompt> prompts;
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      auto prompt = make_prompt(requests[i], call.bos);
+      if (!prompt) {
+        return fail(std::move(prompt.error()).with_context("request " + std::to_string(i)));
+      }
+      prompts.push_back(std::move(*prompt));
+    }
+    return continue_all(prompts, call);
   }
 
-  Status read_scores(llama_context* context, const Batch& batch,
-                     const std::vector<EncodedRequest>& encoded,
-                     std::vector<LoglikelihoodResult>& results) const {
-    for (const BatchRequest& request : batch.requests) {
-      LoglikelihoodResult& result = results[request.request];
-      result.truncated = encoded[request.request].truncated;
-      result.encoded_apart = encoded[request.request].encoded_apart;
-      result.tokens = static_cast<std::uint32_t>(request.scored.size());
-      result.is_greedy = true;
-      for (const ScoredToken& token : request.scored) {
-        const float* logits = llama_get_logits_ith(context, static_cast<std::int32_t>(token.index));
-        if (logits == nullptr) return fail(ErrorCode::kInternal, "llama.cpp gave no logits");
-        const auto score = score_token(std::span(logits, vocabulary_), token.target);
-        if (!score) {
-          return fail(ErrorCode::kCorrupt, "the model yields NaN or infinite logits (request " +
-                                               std::to_string(request.request) + ")");
-        }
-        result.sum_logprob += score->logprob;
-        result.is_greedy = result.is_greedy && score->is_argmax;
+  TokenModel* token_model() override { return this; }
+  const tokenizer::TextCodec& codec() const override { return *opened_.codec; }
+  std::span<const TokenId> end_tokens() const override { return end_tokens_; }
+
+  Result<std::vector<PromptScore>> score_prompts(std::span<const std::vector<TokenId>> prompts,
+                                                 std::uint32_t top,
+                                                 const std::stop_token& stop) override {
+    if (stop.stop_requested()) return cancelled();
+    std::vector<EncodedRequest> requests;
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      if (auto valid = check_ids(prompts[i], max_length()); !valid) {
+        return fail(std::move(valid.error()).with_context("prompt " + std::to_string(i)));
+      }
+      // The place behind the prompt wants no token's log-probability; any id will do.
+      EncodedRequest request{prompts[i], {prompts[i].begin() + 1, prompts[i].end()}};
+      request.targets.push_back(0);
+      requests.push_back(std::move(request));
+    }
+    std::vector<PromptScore> scores(prompts.size());
+    const auto scored = score(
+        requests, stop, [](std::size_t) {},
+        [&](std::size_t request, std::span<const float> logits, const LogitSummary& summary) {
+          PlaceScore place;
+          const std::size_t at = scores[request].places.size();
+          if (at + 1 < requests[request].targets.size()) {
+            const auto target = static_cast<std::size_t>(requests[request].targets[at]);
+            place.logprob = summary.logprob(logits[target]);
+          }
+          place.top = top_tokens(logits, summary, top);
+          scores[request].places.push_back(std::move(place));
+        });
+    if (!scored) return fail(scored.error());
+    return scores;
+  }
+
+  Result<std::vector<TokenGeneration>> continue_prompts(std::span<const TokenPrompt> prompts,
+                                                        const std::stop_token& stop) override {
+    if (stop.stop_requested()) return cancelled();
+    std::vector<Prompt> own;
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      auto prompt = make_prompt(prompts[i]);
+      if (!prompt) {
+        return fail(std::move(prompt.error()).with_context("prompt " + std::to_string(i)));
+      }
+      own.push_back(std::move(*prompt));
+    }
+    Call call;
+    call.stop = stop;
+    auto results = continue_all(own, call);
+    if (!results) return fail(std::move(results.error()));
+    std::vector<TokenGeneration> generations;
+    for (GenerationResult& result : *results) {
+      generations.push_back({std::move(result.tokens), std::move(result.text), result.stop});
+    }
+    return generations;
+  }
+
+ private:
+  Result<std::vector<GenerationResult>> continue_all(std::span<const Prompt> prompts,
+                                                     const Call& call) {
+    if (prompts.empty()) return std::vector<GenerationResult>();
+    for (const Prompt& prompt : prompts) account_.prompt_tokens_asked += prompt.tokens.size();
+    const llama_model* model = opened_.model.get();
+    GenerationPlan plan =
+        plan_generation(prompts, {llama_model_size(model),
+                                  static_cast<std::size_t>(llama_model_n_layer(model)) *
+                                      static_cast<std::size_t>(llama_model_n_embd(model)),
+                                  cell_bytes(model)});
+    plan.step_tokens = std::min(plan.step_tokens, step_tokens(model, plan.cells));
+    auto decoder =
+        make_decoder(opened_.model.get(), {plan.cells, plan.step_tokens, plan.slots, plan.slots},
+                     opened_.threads, call.stop);
+    if (!decoder) return fail(std::move(decoder.error()));
+    std::uint64_t done = 0;
+    GenerationCounts counts;
+    auto results = generate_all(**decoder, prompts, end_tokens_, plan, counts, [&] {
+      ++done;
+      if (call.progress) call.progress({"evaluate", done, prompts.size(), "requests"});
+    });
+    account_.prompt_tokens_computed += counts.prompt_tokens;
+    account_.tokens_generated += counts.new_tokens;
+    return results;
+  }
+
+  std::uint32_t max_length() const { return opened_.description.context_length; }
+
+  Result<std::vector<TargetScore>> score(std::span<const EncodedRequest> requests,
+                                         const std::stop_token& stop,
+                                         const std::function<void(std::size_t)>& done,
+                                         const TargetSink& each = nullptr) {
+    if (requests.empty()) return std::vector<TargetScore>();
+    for (const EncodedRequest& request : requests) {
+      account_.prompt_tokens_asked += request.input.size();
+    }
+    const std::size_t outputs =
+        std::clamp(kLogitBytes / (sizeof(float) * opened_.vocabulary), kLeastOutputs, kMostOutputs);
+    PlanLimits limits;
+    if (options_.batch_tokens > 0) limits.tokens = options_.batch_tokens;
+    limits.sequences = std::min(outputs, llama_max_parallel_sequences());
+    BatchPlanner planner(requests, limits, options_.share_prefixes);
+    Capacity need = capacity_of(planner, kMostOutputs, outputs);
+    need.tokens = std::min(need.tokens, step_tokens(opened_.model.get(), need.cells));
+    const auto decoder = make_decoder(opened_.model.get(), need, opened_.threads, stop);
+    if (!decoder) return fail(decoder.error());
+    return score_plan(**decoder, planner, requests.size(), need, account_.prompt_tokens_computed,
+                      done, each);
+  }
+
+  Status check_ids(std::span<const TokenId> ids, std::size_t most) const {
+    if (ids.empty()) return fail(ErrorCode::kInvalidArgument, "the prompt has no tokens");
+    if (ids.size() > most) {
+      return fail(ErrorCode::kInvalidArgument, "the prompt has " + std::to_string(ids.size()) +
+                                                   " tokens, room is for " + std::to_string(most));
+    }
+    for (const TokenId id : ids) {
+      if (id < 0 || static_cast<std::uint32_t>(id) >= opened_.vocabulary) {
+        return fail(ErrorCode::kInvalidArgument, "there is no token " + std::to_string(id) +
+                                                     "; the vocabulary has " +
+                                                     std::to_string(opened_.vocabulary));
       }
     }
     return {};
   }
 
-  ModelHandle model_;
-  tokenizer::Tokenizer tokenizer_;
-  ModelDescription description_;
-  LlamaOptions options_;
-  std::uint32_t vocabulary_;
-};
-
-std::string_view dtype_name(WeightType weights) {
-  switch (weights) {
-    case WeightType::kF32:
-      return "f32";
-    case WeightType::kBF16:
-      return "bf16";
-    case WeightType::kF16:
-      return "f16";
-    case WeightType::kQ8_0:
-      return "q8_0";
+  Result<Prompt> make_prompt(const TokenPrompt& request) {
+    const GenerationSettings& settings = request.settings;
+    if (auto valid = check_settings(settings); !valid) return fail(std::move(valid.error()));
+    const std::size_t room = max_length() - std::min(max_length(), settings.max_new_tokens);
+    if (auto valid = check_ids(request.tokens, room); !valid) {
+      return fail(std::move(valid.error()));
+    }
+    const auto text = opened_.codec->decode(request.tokens, false);
+    if (!text) return fail(text.error());
+    return Prompt{request.tokens, settings, DrawStream(settings.seed, 0, *text),
+                  stops_for(settings.until), false};
   }
-  return "";
-}
+
+  // The context loses tokens from the left so that the answer fits.
+  Result<Prompt> make_prompt(const GenerationRequest& request, BosRule bos) {
+    const GenerationSettings& settings = request.settings;
+    if (auto valid = check_settings(settings); !valid) return fail(std::move(valid.error()));
+    if (settings.max_new_tokens >= max_length()) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "an answer of up to " + std::to_string(settings.max_new_tokens) +
+                      " tokens leaves no room for a prompt in the model's context of " +
+                      std::to_string(max_length()));
+    }
+    auto tokens = encode_prompt(*opened_.codec, bos, request.context);
+    if (!tokens) return fail(std::move(tokens.error()));
+    Prompt prompt{{},
+                  settings,
+                  DrawStream(settings.seed, request.repeat, request.context),
+                  stops_for(settings.until),
+                  false};
+    const std::size_t most = max_length() - settings.max_new_tokens;
+    if (tokens->size() > most) {
+      tokens->erase(tokens->begin(), tokens->end() - static_cast<std::ptrdiff_t>(most));
+      prompt.truncated = true;
+    }
+    prompt.tokens = std::move(*tokens);
+    return prompt;
+  }
+
+  // Requests of a task have the same ones.
+  std::shared_ptr<const StopStrings> stops_for(const std::vector<std::string>& until) {
+    if (!stops_ || until != until_) {
+      until_ = until;
+      stops_ = std::make_shared<const StopStrings>(*opened_.codec, until);
+    }
+    return stops_;
+  }
+
+  OpenedModel opened_;
+  LlamaOptions options_;
+  std::vector<TokenId> end_tokens_;
+  Result<chat::ChatTemplate> template_;
+  ComputeAccount account_;
+  std::vector<std::string> until_;
+  std::shared_ptr<const StopStrings> stops_;
+};
 
 }  // namespace
 
-Result<std::unique_ptr<LanguageModel>> load_llama_model(const std::filesystem::path& folder,
+Result<std::unique_ptr<LanguageModel>> load_llama_model(const std::filesystem::path& path,
                                                         const LlamaOptions& options) {
-  const auto checkpoint = checkpoint::Checkpoint::open(folder);
-  if (!checkpoint) return fail(checkpoint.error());
-  const auto shape = read_shape(*checkpoint);
-  if (!shape) return fail(shape.error());
-  if (auto fits = check_tensors(*checkpoint, *shape); !fits) return fail(std::move(fits.error()));
-  const auto length = context_length(*shape, options.context_length);
-  if (!length) return fail(length.error());
-  auto tokenizer = tokenizer::Tokenizer::load(*checkpoint, shape->vocabulary);
-  if (!tokenizer) return fail(std::move(tokenizer.error()));
-  const bool from_file = !options.weights_file.empty();
-  auto model = from_file ? load_weights_file(options.weights_file, *shape)
-                         : load_weights(*checkpoint, *shape, options.weights);
-  if (!model) return fail(std::move(model.error()));
-  ModelDescription description;
-  description.engine = std::string("llama.cpp ") + llama_version();
-  description.architecture = std::string(model_type(shape->family));
-  description.dtype =
-      from_file ? weights_file_type(model->get()) : std::string(dtype_name(options.weights));
-  description.context_length = *length;
-  description.adds_bos = options.bos == BosRule::kTokenizer && !tokenizer->prefix().empty();
-  LlamaOptions resolved = options;
-  resolved.threads = thread_count(options.threads, checkpoint->parameter_count());
-  return std::make_unique<LlamaModel>(std::move(*model), std::move(*tokenizer),
-                                      std::move(description), resolved, shape->vocabulary);
+  auto opened = open_model(path, options);
+  if (!opened) return fail(std::move(opened.error()));
+  return std::make_unique<LlamaModel>(std::move(*opened), options);
 }
 
 }  // namespace crucible::engine

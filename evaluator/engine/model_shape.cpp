@@ -2,321 +2,294 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <optional>
 #include <utility>
+
+#include "evaluator/engine/config_reader.hpp"
 
 namespace crucible::engine {
 namespace {
 
 using nlohmann::json;
 
-// Bounds that keep every product below within 64 bits and inside what the engine can hold.
+// Bounds that keep every product within 64 bits and inside what the engine can hold.
 constexpr std::uint32_t kMaxLayers = 512;
+constexpr std::uint32_t kMaxExperts = 512;
 constexpr std::uint32_t kMaxHeads = 4096;
 constexpr std::uint32_t kMaxHeadSize = 1024;
 constexpr std::uint32_t kMaxWidth = 1U << 20;
 constexpr std::uint32_t kMaxVocabulary = 1U << 24;
 constexpr std::uint32_t kMaxContext = 1U << 28;
+constexpr std::uint32_t kDefaultWindow = 4096;  // of transformers' Gemma configurations
 
-// Typed access to config.json that collects faults.
-class Config {
- public:
-  explicit Config(const json& config) : config_(config) {}
-
-  const json* find(const char* key) const {
-    const auto found = config_.find(key);
-    return found == config_.end() || found->is_null() ? nullptr : &*found;
-  }
-  std::uint32_t integer(const char* key, std::uint32_t most,
-                        std::optional<std::uint32_t> fallback = {}) {
-    const json* value = find(key);
-    if (value == nullptr) {
-      if (!fallback) fault(key, "is missing");
-      return fallback.value_or(1);
-    }
-    if (!value->is_number_integer() || *value < 1 || *value > most) {
-      fault(key, shown(*value) + " is not an integer from 1 to " + std::to_string(most));
-      return 1;
-    }
-    return value->get<std::uint32_t>();
-  }
-  double positive(const json& owner, const std::string& key, double fallback) {
-    const auto found = owner.find(key);
-    if (found == owner.end() || found->is_null()) return fallback;
-    const double value = found->is_number() ? found->get<double>() : 0;
-    if (!std::isfinite(value) || value <= 0) {
-      fault(key, shown(*found) + " is not a positive number");
-      return fallback;
-    }
-    return value;
-  }
-  double positive(const char* key, double fallback) { return positive(config_, key, fallback); }
-  bool flag(const char* key, bool fallback) {
-    const json* value = find(key);
-    if (value == nullptr) return fallback;
-    if (!value->is_boolean()) fault(key, shown(*value) + " is not true or false");
-    return value->is_boolean() ? value->get<bool>() : fallback;
-  }
-  void fault(const std::string& key, std::string message) {
-    faults_.push_back({"config.json " + key, std::move(message), {}});
-  }
-  std::vector<Fault>& faults() { return faults_; }
-
- private:
-  static std::string shown(const json& value) {
-    std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);
-    return text.size() <= 40 ? text : text.substr(0, 40) + "…";
-  }
-  const json& config_;
-  std::vector<Fault> faults_;
-};
-
-Result<Family> read_family(const checkpoint::Checkpoint& checkpoint) {
-  const std::string type = checkpoint.model_type();
-  const std::string architecture = checkpoint.architecture();
-  struct Known {
-    Family family;
-    std::string_view architecture;
-  };
-  static constexpr Known kKnown[] = {{Family::kLlama, "LlamaForCausalLM"},
-                                     {Family::kMistral, "MistralForCausalLM"},
-                                     {Family::kQwen2, "Qwen2ForCausalLM"},
-                                     {Family::kQwen3, "Qwen3ForCausalLM"}};
-  for (const Known& known : kKnown) {
-    const bool fits = architecture.empty() || architecture == known.architecture;
-    if (type == model_type(known.family) && fits) return known.family;
-  }
-  return fail(
-      ErrorCode::kUnsupported,
-      "models of type '" + type + "' (architecture '" + architecture +
-          "') cannot be evaluated by this engine; it computes llama, mistral, qwen2 and qwen3");
+std::uint32_t limit_of(std::string_view size) {
+  if (size == "layers" || size == "dense_layers") return kMaxLayers;
+  if (size == "heads" || size == "kv_heads") return kMaxHeads;
+  if (size == "head_size") return kMaxHeadSize;
+  if (size == "vocab") return kMaxVocabulary;
+  if (size == "context") return kMaxContext;
+  if (size == "experts" || size == "experts_used" || size == "experts_shared") return kMaxExperts;
+  return kMaxWidth;
 }
 
-// What changes the computation in ways that none of the families' graphs here has.
-Status refuse_unsupported(const json& config) {
-  const auto text = [&](const char* key, std::string_view expected) {
-    const auto found = config.find(key);
-    return found == config.end() || found->is_null() || *found == expected;
-  };
-  if (!text("hidden_act", "silu")) {
-    return fail(ErrorCode::kUnsupported, "config.json hidden_act " + config["hidden_act"].dump() +
-                                             " is not supported, only silu");
+std::string list_of_types() {
+  std::string text;
+  for (const ArchitectureTable& table : architecture_tables()) {
+    text += (text.empty() ? "" : ", ") + table.model_type;
   }
-  if (config.contains("quantization_config") && !config["quantization_config"].is_null()) {
+  return text;
+}
+
+Result<const ArchitectureTable*> find_table(const checkpoint::Checkpoint& checkpoint) {
+  const std::string type = checkpoint.model_type();
+  const std::string architecture = checkpoint.architecture();
+  for (const ArchitectureTable& table : architecture_tables()) {
+    const bool fits = architecture.empty() ||
+                      std::ranges::find(table.class_names, architecture) != table.class_names.end();
+    if (type == table.model_type && fits) return &table;
+  }
+  return fail(ErrorCode::kUnsupported,
+              "models of type '" + type + "' (architecture '" + architecture +
+                  "') cannot be evaluated by this engine; it computes " + list_of_types());
+}
+
+tl::unexpected<Error> unsupported(const ArchitectureTable& table, const std::string& key,
+                                  const json& value) {
+  return fail(ErrorCode::kUnsupported, "config.json " + key + " " + ConfigReader::shown(value) +
+                                           " is not supported for " + table.model_type +
+                                           ", whose graph in llama.cpp has nothing for it");
+}
+
+// What changes the computation in ways that the architecture's graph does not have.
+Status refuse_unsupported(const json& config, const ArchitectureTable& table) {
+  if (ConfigReader::find(config, "quantization_config") != nullptr) {
     return fail(ErrorCode::kUnsupported,
                 "config.json quantization_config: quantised checkpoints are not supported; "
                 "use the original floating-point weights");
   }
-  return {};
-}
-
-Status read_rope(Config& config, ModelShape& shape) {
-  const json* scaling = config.find("rope_parameters");
-  if (scaling == nullptr) scaling = config.find("rope_scaling");
-  shape.rope_theta = config.positive("rope_theta", 10000);
-  if (scaling == nullptr) return {};
-  if (!scaling->is_object()) {
-    config.fault("rope_parameters", "is not an object");
-    return {};
+  for (const Requirement& requirement : table.requirements) {
+    const json* found = ConfigReader::find(config, requirement.key);
+    const json value = found == nullptr ? json() : *found;
+    if (std::ranges::find(requirement.allowed, value) == requirement.allowed.end()) {
+      return unsupported(table, requirement.key, value);
+    }
   }
-  shape.rope_theta = config.positive(*scaling, "rope_theta", shape.rope_theta);
-  const auto rotated = scaling->find("partial_rotary_factor");
-  if (rotated != scaling->end() && !rotated->is_null() && *rotated != 1.0) {
-    return fail(ErrorCode::kUnsupported,
-                "config.json partial_rotary_factor " + rotated->dump() + " is not supported");
-  }
-  const json type = scaling->value("rope_type", scaling->value("type", json("default")));
-  RopeScaling& rope = shape.rope;
-  if (type == "default") return {};
-  if (type == "linear") {
-    rope.kind = RopeScaling::Kind::kLinear;
-  } else if (type == "llama3" && shape.interleaved_rope()) {
-    rope.kind = RopeScaling::Kind::kLlama3;
-  } else {
-    return fail(ErrorCode::kUnsupported,
-                "config.json rope type " + type.dump() + " is not supported for " +
-                    std::string(model_type(shape.family)) + "; supported: default, linear" +
-                    (shape.interleaved_rope() ? ", llama3" : ""));
-  }
-  rope.factor = config.positive(*scaling, "factor", 1);
-  rope.low_frequency_factor = config.positive(*scaling, "low_freq_factor", 1);
-  rope.high_frequency_factor = config.positive(*scaling, "high_freq_factor", 4);
-  rope.original_context =
-      config.positive(*scaling, "original_max_position_embeddings", shape.context);
-  if (rope.kind == RopeScaling::Kind::kLlama3 &&
-      rope.high_frequency_factor <= rope.low_frequency_factor) {
-    config.fault("high_freq_factor", "is not above low_freq_factor");
+  for (const std::string& key : table.activation_keys) {
+    const json* found = ConfigReader::find(config, key);
+    if (found == nullptr) continue;
+    const bool allowed = std::ranges::any_of(table.activations,
+                                             [&](const std::string& one) { return *found == one; });
+    if (!allowed) return unsupported(table, key, *found);
+    break;
   }
   return {};
 }
 
-void read_window(Config& config, ModelShape& shape) {
-  const bool windowed = shape.family == Family::kMistral ||
-                        (!shape.interleaved_rope() && config.flag("use_sliding_window", false));
-  if (!windowed || config.find("sliding_window") == nullptr) return;
-  shape.sliding_window = config.integer("sliding_window", kMaxContext);
+void read_flags(ConfigReader& config, ModelShape& shape) {
+  for (const FlagRule& rule : shape.architecture->flags) {
+    if (rule.equals.is_null()) {
+      shape.flags[rule.name] = config.flag(rule.key, rule.fallback);
+    } else {
+      const json* value = config.find(rule.key);
+      shape.flags[rule.name] = value != nullptr && *value == rule.equals;
+    }
+  }
+  shape.tied_embeddings = shape.flags["tie_word_embeddings"];
 }
 
-Status read_biases(Config& config, ModelShape& shape) {
-  if (shape.family == Family::kQwen2) shape.qkv_bias = true;
-  if (shape.family == Family::kQwen3 && config.flag("attention_bias", false)) {
-    return fail(ErrorCode::kUnsupported,
-                "config.json attention_bias is not supported for qwen3 models");
+// The first alternative that is a key of the configuration, or an expression with a value.
+std::optional<std::uint64_t> read_size(ConfigReader& config, const ModelShape& shape,
+                                       const SizeRule& rule, std::string_view alternatives) {
+  const std::uint32_t most = limit_of(rule.name);
+  while (true) {
+    const std::size_t bar = alternatives.find('|');
+    const std::string_view one = alternatives.substr(0, bar);
+    const auto given = config.integer(std::string(one), rule.may_be_zero ? 0 : 1, most);
+    if (given) return *given;
+    const auto value = evaluate_size(one, shape.sizes);
+    if (value && *value <= most && (*value > 0 || rule.may_be_zero)) return value;
+    if (bar == std::string_view::npos) return std::nullopt;
+    alternatives.remove_prefix(bar + 1);
   }
-  if (shape.family != Family::kLlama) return {};
-  shape.qkv_bias = config.flag("attention_bias", false);
-  shape.output_bias = shape.qkv_bias;
-  shape.mlp_bias = config.flag("mlp_bias", false);
-  return {};
 }
 
-void read_sizes(Config& config, ModelShape& shape) {
-  shape.vocabulary = config.integer("vocab_size", kMaxVocabulary);
-  shape.hidden = config.integer("hidden_size", kMaxWidth);
-  shape.layers = config.integer("num_hidden_layers", kMaxLayers);
-  shape.heads = config.integer("num_attention_heads", kMaxHeads);
-  shape.feed_forward = config.integer("intermediate_size", kMaxWidth);
-  shape.context = config.integer("max_position_embeddings", kMaxContext);
-  // Defaults of the families' configuration classes in transformers.
-  const std::uint32_t default_kv_heads = shape.family == Family::kMistral ? 8
-                                         : shape.family == Family::kLlama ? shape.heads
-                                                                          : 32;
-  shape.kv_heads = config.integer("num_key_value_heads", kMaxHeads, default_kv_heads);
-  const bool divides = shape.hidden % shape.heads == 0;
-  if (!divides && config.find("head_dim") == nullptr && shape.family != Family::kQwen3) {
-    config.fault("num_attention_heads", "does not divide hidden_size, and there is no head_dim");
+void read_sizes(ConfigReader& config, ModelShape& shape) {
+  for (const SizeRule& rule : shape.architecture->sizes) {
+    for (const SizeChoice& choice : rule.choices) {
+      if (!holds(choice.condition, shape.flags)) continue;
+      const auto value = read_size(config, shape, rule, choice.value);
+      if (!value && rule.name == "head_size") {
+        config.fault("num_attention_heads",
+                     "does not divide hidden_size, and there is no head_dim");
+      } else if (!value) {
+        config.fault(choice.value.substr(0, choice.value.find('|')), "is missing");
+      }
+      shape.sizes[rule.name] = value.value_or(1);
+      break;
+    }
   }
-  const std::uint32_t quotient =
-      shape.family == Family::kQwen3 ? 128 : std::max(1U, shape.hidden / shape.heads);
-  shape.head_size = config.integer("head_dim", kMaxHeadSize, quotient);
-  if (shape.head_size % 2 != 0) config.fault("head_dim", "is odd; rotary embeddings need pairs");
+  const auto size = [&](const char* name) {
+    return static_cast<std::uint32_t>(shape.sizes.find(std::string_view(name))->second);
+  };
+  shape.vocabulary = size("vocab");
+  shape.hidden = size("hidden");
+  shape.layers = size("layers");
+  shape.heads = size("heads");
+  shape.kv_heads = size("kv_heads");
+  shape.head_size = size("head_size");
+  shape.feed_forward = size("ff");
+  shape.context = size("context");
+  shape.sizes["q"] = std::uint64_t{shape.heads} * shape.head_size;
+  shape.sizes["kv"] = std::uint64_t{shape.kv_heads} * shape.head_size;
+}
+
+Status check_sizes(ConfigReader& config, const ModelShape& shape) {
   if (shape.heads % shape.kv_heads != 0) {
     config.fault("num_key_value_heads", "does not divide num_attention_heads");
   }
+  const auto experts = shape.sizes.find("experts");
+  const auto used = shape.sizes.find("experts_used");
+  if (experts != shape.sizes.end() && used != shape.sizes.end() && used->second > experts->second) {
+    config.fault("num_experts_per_tok", std::to_string(used->second) + " is more than the " +
+                                            std::to_string(experts->second) + " experts");
+  }
+  const auto dense = shape.sizes.find("dense_layers");
+  if (dense != shape.sizes.end() && dense->second > shape.layers) {
+    config.fault("first_k_dense_replace", "is more than the number of layers");
+  }
+  if (shape.architecture->square_attention && config.faults().empty() &&
+      shape.sizes.at("q") != shape.hidden) {
+    return fail(ErrorCode::kUnsupported,
+                "config.json: " + std::to_string(shape.heads) + " heads of " +
+                    std::to_string(shape.head_size) + " are not the hidden size " +
+                    std::to_string(shape.hidden) + "; llama.cpp's graph of " + model_type(shape) +
+                    " needs that");
+  }
+  return {};
 }
 
-void add_attention(std::vector<TensorPlan>& plans, const ModelShape& shape,
-                   const std::string& source, const std::string& target) {
-  const std::uint64_t q = std::uint64_t{shape.heads} * shape.head_size;
-  const std::uint64_t kv = std::uint64_t{shape.kv_heads} * shape.head_size;
-  const bool interleave = shape.interleaved_rope();
-  const std::string attention = source + "self_attn.";
-  plans.push_back(
-      {attention + "q_proj.weight", target + "attn_q.weight", {q, shape.hidden}, interleave});
-  plans.push_back(
-      {attention + "k_proj.weight", target + "attn_k.weight", {kv, shape.hidden}, interleave});
-  plans.push_back(
-      {attention + "v_proj.weight", target + "attn_v.weight", {kv, shape.hidden}, false});
-  plans.push_back(
-      {attention + "o_proj.weight", target + "attn_output.weight", {shape.hidden, q}, false});
-  if (shape.qkv_bias) {
-    plans.push_back({attention + "q_proj.bias", target + "attn_q.bias", {q}, interleave});
-    plans.push_back({attention + "k_proj.bias", target + "attn_k.bias", {kv}, interleave});
-    plans.push_back({attention + "v_proj.bias", target + "attn_v.bias", {kv}, false});
+Status read_numbers(ConfigReader& config, ModelShape& shape) {
+  for (const NumberRule& rule : shape.architecture->numbers) {
+    const json& whole = config.whole();
+    const bool null = whole.contains(rule.key) && whole[rule.key].is_null();
+    if (null && rule.when_null == NumberRule::Null::kRefuse) {
+      return unsupported(*shape.architecture, rule.key, json());
+    }
+    if (config.find(rule.key) == nullptr && !rule.fallback) continue;
+    shape.numbers.emplace_back(rule.name, config.positive(rule.key, rule.fallback.value_or(1)));
   }
-  if (shape.qk_norm) {
-    plans.push_back(
-        {attention + "q_norm.weight", target + "attn_q_norm.weight", {shape.head_size}, false});
-    plans.push_back(
-        {attention + "k_norm.weight", target + "attn_k_norm.weight", {shape.head_size}, false});
-  }
-  if (shape.output_bias) {
-    plans.push_back(
-        {attention + "o_proj.bias", target + "attn_output.bias", {shape.hidden}, false});
-  }
+  return {};
 }
 
-void add_mlp(std::vector<TensorPlan>& plans, const ModelShape& shape, const std::string& source,
-             const std::string& target) {
-  const std::uint64_t wide = shape.feed_forward;
-  const std::uint64_t hidden = shape.hidden;
-  const std::string mlp = source + "mlp.";
-  plans.push_back({mlp + "gate_proj.weight", target + "ffn_gate.weight", {wide, hidden}, false});
-  plans.push_back({mlp + "up_proj.weight", target + "ffn_up.weight", {wide, hidden}, false});
-  plans.push_back({mlp + "down_proj.weight", target + "ffn_down.weight", {hidden, wide}, false});
-  if (!shape.mlp_bias) return;
-  plans.push_back({mlp + "gate_proj.bias", target + "ffn_gate.bias", {wide}, false});
-  plans.push_back({mlp + "up_proj.bias", target + "ffn_up.bias", {wide}, false});
-  plans.push_back({mlp + "down_proj.bias", target + "ffn_down.bias", {hidden}, false});
+// Attention is scaled by the graph's own rule; what is left of the configuration's goes into
+// weights of the queries.
+void read_query_scale(ConfigReader& config, ModelShape& shape) {
+  const auto& rule = shape.architecture->query_scale;
+  if (!rule) return;
+  const double wanted = config.positive(rule->key, rule->fallback);
+  const double computed = shape.layers == rule->layers_scaled_by_width
+                              ? std::max(1U, shape.hidden / shape.heads)
+                              : shape.head_size;
+  shape.query_scale = std::sqrt(computed / wanted);
+}
+
+// The period of layer_types in which every period-th layer alone attends to everything.
+std::optional<std::uint32_t> period_of(const json& types, std::uint32_t layers) {
+  if (!types.is_array() || types.size() != layers) return std::nullopt;
+  std::uint32_t period = layers + 1;
+  for (std::uint32_t i = 0; i < layers; ++i) {
+    if (types[i] == "full_attention") {
+      period = i + 1;
+      break;
+    }
+  }
+  for (std::uint32_t i = 0; i < layers; ++i) {
+    const char* expected = (i + 1) % period == 0 ? "full_attention" : "sliding_attention";
+    if (types[i] != expected) return std::nullopt;
+  }
+  return period;
+}
+
+Status read_window_layers(ConfigReader& config, ModelShape& shape, const WindowLayers& rule) {
+  shape.graph_window = config.integer("sliding_window", 1, kMaxContext).value_or(kDefaultWindow);
+  shape.window_period = rule.default_period;
+  if (const json* types = config.find("layer_types")) {
+    const auto period = period_of(*types, shape.layers);
+    if (!period || (*period == 1 && !rule.own_rope)) {
+      return unsupported(*shape.architecture, "layer_types", *types);
+    }
+    shape.window_period = *period;
+  } else if (!rule.period_key.empty()) {
+    const auto period = config.integer(rule.period_key, 1, kMaxLayers);
+    shape.window_period = period.value_or(rule.default_period);
+  }
+  if (shape.window_period == 1) shape.graph_window = 0;
+  return {};
+}
+
+// A list of 1 and 0 for layers with and without rotary embedding.
+Status check_rope_layers(const ConfigReader& config, const ModelShape& shape) {
+  const ArchitectureTable& table = *shape.architecture;
+  const json* layers = table.rope_layers_period > 0 ? config.find(table.rope_layers_key) : nullptr;
+  if (layers == nullptr) return {};
+  bool same = layers->is_array() && layers->size() == shape.layers;
+  for (std::uint32_t i = 0; same && i < shape.layers; ++i) {
+    same = (*layers)[i] == ((i + 1) % table.rope_layers_period == 0 ? 0 : 1);
+  }
+  if (!same) return unsupported(table, table.rope_layers_key, *layers);
+  return {};
+}
+
+Status read_window(ConfigReader& config, ModelShape& shape) {
+  const ArchitectureTable& table = *shape.architecture;
+  if (table.window_layers) return read_window_layers(config, shape, *table.window_layers);
+  if (table.window.empty()) return {};
+  if (table.window == "use_sliding_window" && !config.flag("use_sliding_window", false)) return {};
+  const json* types = config.find("layer_types");
+  if (types != nullptr && types->is_array() &&
+      std::ranges::find(*types, json("sliding_attention")) == types->end()) {
+    return {};
+  }
+  shape.sliding_window = config.integer("sliding_window", 1, kMaxContext).value_or(0);
+  return {};
 }
 
 }  // namespace
 
-std::string_view model_type(Family family) {
-  switch (family) {
-    case Family::kLlama:
-      return "llama";
-    case Family::kMistral:
-      return "mistral";
-    case Family::kQwen2:
-      return "qwen2";
-    case Family::kQwen3:
-      return "qwen3";
+std::uint32_t ModelShape::longest() const {
+  std::uint32_t most = context;
+  if (sliding_window > 0) most = std::min(most, sliding_window);
+  if (rope.scaling.kind == RopeScaling::Kind::kLongRope) {
+    most = static_cast<std::uint32_t>(std::min<double>(most, rope.scaling.original_context));
   }
-  return "";
+  return most;
 }
 
 Result<ModelShape> read_shape(const checkpoint::Checkpoint& checkpoint) {
   const json& whole = checkpoint.config();
-  const auto family = read_family(checkpoint);
-  if (!family) return fail(family.error());
-  if (auto supported = refuse_unsupported(whole); !supported) return fail(supported.error());
+  const auto table = find_table(checkpoint);
+  if (!table) return fail(table.error());
+  if (auto supported = refuse_unsupported(whole, **table); !supported) {
+    return fail(supported.error());
+  }
   ModelShape shape;
-  shape.family = *family;
-  Config config(whole);
+  shape.architecture = *table;
+  ConfigReader config(whole);
+  read_flags(config, shape);
   read_sizes(config, shape);
-  shape.norm_epsilon = config.positive("rms_norm_eps", 1e-6);
-  shape.tied_embeddings = config.flag("tie_word_embeddings", false);
-  shape.qk_norm = shape.family == Family::kQwen3;
-  if (auto biases = read_biases(config, shape); !biases) return fail(biases.error());
-  read_window(config, shape);
-  if (auto rope = read_rope(config, shape); !rope) return fail(rope.error());
+  if (auto sizes = check_sizes(config, shape); !sizes) return fail(sizes.error());
+  shape.norm_epsilon = config.positive((*table)->norm_key, (*table)->norm_fallback);
+  if (auto numbers = read_numbers(config, shape); !numbers) return fail(numbers.error());
+  read_query_scale(config, shape);
+  if (auto window = read_window(config, shape); !window) return fail(window.error());
+  if (auto layers = check_rope_layers(config, shape); !layers) return fail(layers.error());
+  auto rope = read_rope(config, **table, shape.head_size, shape.context);
+  if (!rope) return fail(std::move(rope.error()));
+  shape.rope = std::move(*rope);
   if (config.faults().empty()) return shape;
   return fail(Error{ErrorCode::kInvalidArgument,
                     checkpoint.folder().string() + ": config.json describes no possible model",
                     std::move(config.faults())});
-}
-
-std::vector<TensorPlan> tensor_plans(const ModelShape& shape) {
-  const tensor::Shape table = {shape.vocabulary, shape.hidden};
-  const tensor::Shape norm = {shape.hidden};
-  std::vector<TensorPlan> plans;
-  plans.push_back({"model.embed_tokens.weight", "token_embd.weight", table, false});
-  for (std::uint32_t layer = 0; layer < shape.layers; ++layer) {
-    const std::string source = "model.layers." + std::to_string(layer) + ".";
-    const std::string target = "blk." + std::to_string(layer) + ".";
-    plans.push_back({source + "input_layernorm.weight", target + "attn_norm.weight", norm, false});
-    add_attention(plans, shape, source, target);
-    plans.push_back(
-        {source + "post_attention_layernorm.weight", target + "ffn_norm.weight", norm, false});
-    add_mlp(plans, shape, source, target);
-  }
-  plans.push_back({"model.norm.weight", "output_norm.weight", norm, false});
-  if (!shape.tied_embeddings) plans.push_back({"lm_head.weight", "output.weight", table, false});
-  return plans;
-}
-
-std::vector<float> rope_divisors(const ModelShape& shape) {
-  if (shape.rope.kind != RopeScaling::Kind::kLlama3) return {};
-  const RopeScaling& rope = shape.rope;
-  const double longest = rope.original_context / rope.low_frequency_factor;
-  const double shortest = rope.original_context / rope.high_frequency_factor;
-  std::vector<float> divisors;
-  for (std::uint32_t i = 0; i < shape.head_size; i += 2) {
-    const double exponent = static_cast<double>(i) / shape.head_size;
-    const double wavelength = 2 * std::numbers::pi * std::pow(shape.rope_theta, exponent);
-    double divisor = 1;
-    if (wavelength > longest) {
-      divisor = rope.factor;
-    } else if (wavelength >= shortest) {
-      const double smooth = (rope.original_context / wavelength - rope.low_frequency_factor) /
-                            (rope.high_frequency_factor - rope.low_frequency_factor);
-      divisor = 1 / ((1 - smooth) / rope.factor + smooth);
-    }
-    divisors.push_back(static_cast<float>(divisor));
-  }
-  return divisors;
 }
 
 }  // namespace crucible::engine

@@ -2,29 +2,19 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "evaluator/engine/architecture_table.hpp"
+#include "evaluator/engine/rope_scaling.hpp"
 #include "merger/checkpoint/checkpoint.hpp"
 
-// What a decoder-only checkpoint of the Llama kind computes, as plain data: read from config.json
-// and held against the tensors before an engine sees any of it.
+// What a decoder-only checkpoint computes, as plain data: read from config.json by the table of its
+// architecture and held against the tensors before an engine sees any of it.
 namespace crucible::engine {
 
-enum class Family { kLlama, kMistral, kQwen2, kQwen3 };
-
-struct RopeScaling {
-  enum class Kind { kNone, kLinear, kLlama3 };
-  Kind kind = Kind::kNone;
-  double factor = 1;
-  // llama3 only.
-  double low_frequency_factor = 1;
-  double high_frequency_factor = 4;
-  double original_context = 8192;
-};
-
 struct ModelShape {
-  Family family = Family::kLlama;
+  const ArchitectureTable* architecture = nullptr;
   std::uint32_t vocabulary = 0;  // embedding rows
   std::uint32_t hidden = 0;
   std::uint32_t layers = 0;
@@ -33,43 +23,61 @@ struct ModelShape {
   std::uint32_t head_size = 0;
   std::uint32_t feed_forward = 0;
   std::uint32_t context = 0;         // max_position_embeddings
-  std::uint32_t sliding_window = 0;  // 0 = full attention
+  std::uint32_t sliding_window = 0;  // that the graph does not compute; 0 = full attention
+  std::uint32_t graph_window = 0;    // that it computes, in all but every window_period-th layer
+  std::uint32_t window_period = 0;
   double norm_epsilon = 1e-6;
-  double rope_theta = 10000;
-  RopeScaling rope;
+  Rope rope;
+  double query_scale = 1;        // for Change::kQueryScale
   bool tied_embeddings = false;  // the output matrix is the embedding
-  bool qkv_bias = false;
-  bool output_bias = false;  // of attention's o_proj
-  bool mlp_bias = false;
-  bool qk_norm = false;  // each query and key head is normalised
+  Sizes sizes;                   // the above and those of the architecture, for expressions
+  Flags flags;
+  std::vector<std::pair<std::string, double>> numbers;  // of the architecture, for metadata
 
-  // Query and key rows of llama.cpp's llama architecture are interleaved pairs, those of the
-  // checkpoint two halves.
-  bool interleaved_rope() const { return family == Family::kLlama || family == Family::kMistral; }
+  // Positions up to which the engine computes what transformers does.
+  std::uint32_t longest() const;
 };
-
-std::string_view model_type(Family family);  // "llama", as in config.json
 
 // kUnsupported names an architecture, rope type, activation or quantisation this build cannot
 // compute; kInvalidArgument lists every impossible value as `config.json <key>`.
 Result<ModelShape> read_shape(const checkpoint::Checkpoint& checkpoint);
 
-// One tensor of the checkpoint and what becomes of it.
+// "llama", as in config.json.
+inline const std::string& model_type(const ModelShape& shape) {
+  return shape.architecture->model_type;
+}
+
+// One tensor of the GGUF file and where it comes from. Rows are those of matrices of `columns`
+// elements; vectors have one column.
 struct TensorPlan {
-  std::string source;       // "model.layers.0.self_attn.q_proj.weight"
-  std::string target;       // "blk.0.attn_q.weight"
-  tensor::Shape shape;      // of the source: {rows, columns} or {n}
-  bool interleave = false;  // reorder the rows of each head for interleaved rope
+  std::vector<std::string> sources;  // several are stacked
+  std::string target;                // "blk.0.attn_q.weight"
+  tensor::Shape storage;             // of each source
+  tensor::Shape shape;               // of the target, outermost first
+  std::vector<Change> changes;
+  // Of each expert in a source that holds all of them: rows, and the first that counts. 0: no such.
+  std::uint64_t packed_rows = 0;
+  std::uint64_t packed_first = 0;
+
+  bool has(Change change) const;
+  bool is_vector() const { return shape.size() == 1; }
+  std::uint64_t columns() const { return is_vector() ? 1 : shape.back(); }
+  std::uint64_t rows() const;
 };
 
-// All tensors that a model of this shape consists of.
-std::vector<TensorPlan> tensor_plans(const ModelShape& shape);
+// A row of a source, all sources of a plan seen as one matrix.
+struct SourceRow {
+  std::uint64_t source = 0;
+  std::uint64_t row = 0;
+};
+SourceRow source_row(const TensorPlan& plan, const ModelShape& shape, std::uint64_t target_row);
+
+// All tensors that a model of this shape consists of; of alternative names those that the
+// checkpoint has.
+std::vector<TensorPlan> tensor_plans(const checkpoint::Checkpoint& checkpoint,
+                                     const ModelShape& shape);
 
 // Every missing, misshapen, non-floating or unknown tensor, all at once: kCorrupt.
 Status check_tensors(const checkpoint::Checkpoint& checkpoint, const ModelShape& shape);
-
-// Divisors of the rope frequencies (head_size / 2 of them) for rope type llama3; empty otherwise.
-// Formula: transformers, modeling_rope_utils, "llama3".
-std::vector<float> rope_divisors(const ModelShape& shape);
 
 }  // namespace crucible::engine

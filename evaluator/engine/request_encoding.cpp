@@ -16,9 +16,33 @@ struct Split {
   bool encoded_apart = false;
 };
 
+void add_prefix(const tokenizer::TextCodec& tokenizer, BosRule bos, const std::string& text,
+                Tokens& tokens) {
+  if (bos == BosRule::kNever) return;
+  const std::string& spelled = tokenizer.bos_text();
+  if (!spelled.empty() && text.starts_with(spelled)) return;
+  const auto& prefix = tokenizer.prefix();
+  tokens.insert(tokens.begin(), prefix.begin(), prefix.end());
+}
+
+// What stands for an empty context: BOS, else EOS.
+Result<TokenId> start_token(const tokenizer::TextCodec& tokenizer) {
+  const auto start = tokenizer.bos() ? tokenizer.bos() : tokenizer.eos();
+  if (start) return *start;
+  return fail(ErrorCode::kInvalidArgument,
+              "the context is empty and the tokenizer has neither BOS nor EOS to stand for it");
+}
+
+Status check_unbounded(const tokenizer::TextCodec& tokenizer, BosRule bos) {
+  if (bos == BosRule::kNever || !tokenizer.adds_behind()) return {};
+  return fail(ErrorCode::kUnsupported,
+              "the tokenizer adds tokens behind a text, which cannot be continued then; "
+              "evaluate without its special tokens");
+}
+
 class Encoder {
  public:
-  Encoder(const tokenizer::Tokenizer& tokenizer, BosRule bos, std::uint32_t max_length)
+  Encoder(const tokenizer::TextCodec& tokenizer, BosRule bos, std::uint32_t max_length)
       : tokenizer_(tokenizer), bos_(bos), max_length_(max_length) {}
 
   Result<EncodedRequest> encode(const LoglikelihoodRequest& request) {
@@ -41,11 +65,8 @@ class Encoder {
   Result<Split> split_without_context(const std::string& continuation) {
     auto tokens = tokenizer_.encode(continuation, false);
     if (!tokens) return fail(std::move(tokens.error()));
-    const auto start = tokenizer_.bos() ? tokenizer_.bos() : tokenizer_.eos();
-    if (!start) {
-      return fail(ErrorCode::kInvalidArgument,
-                  "the context is empty and the tokenizer has neither BOS nor EOS to stand for it");
-    }
+    const auto start = start_token(tokenizer_);
+    if (!start) return fail(start.error());
     Split split;
     split.context = {*start};
     split.continuation = std::move(*tokens);
@@ -73,16 +94,8 @@ class Encoder {
       whole->resize(length);
       split.context = std::move(*whole);
     }
-    add_prefix(split, context);
+    add_prefix(tokenizer_, bos_, context, split.context);
     return split;
-  }
-
-  void add_prefix(Split& split, const std::string& context) const {
-    if (bos_ == BosRule::kNever) return;
-    const std::string& bos = tokenizer_.bos_text();
-    if (!bos.empty() && context.starts_with(bos)) return;
-    const auto& prefix = tokenizer_.prefix();
-    split.context.insert(split.context.begin(), prefix.begin(), prefix.end());
   }
 
   // Neighbouring requests often have the same context.
@@ -120,7 +133,7 @@ class Encoder {
     return result;
   }
 
-  const tokenizer::Tokenizer& tokenizer_;
+  const tokenizer::TextCodec& tokenizer_;
   BosRule bos_;
   std::uint32_t max_length_;
   std::string last_context_;
@@ -130,13 +143,9 @@ class Encoder {
 }  // namespace
 
 Result<std::vector<EncodedRequest>> encode_requests(
-    const tokenizer::Tokenizer& tokenizer, BosRule bos, std::uint32_t max_length,
+    const tokenizer::TextCodec& tokenizer, BosRule bos, std::uint32_t max_length,
     std::span<const LoglikelihoodRequest> requests) {
-  if (bos == BosRule::kTokenizer && tokenizer.adds_behind()) {
-    return fail(ErrorCode::kUnsupported,
-                "the tokenizer adds tokens behind a text, which cannot be continued then; "
-                "evaluate without its special tokens");
-  }
+  if (auto open = check_unbounded(tokenizer, bos); !open) return fail(std::move(open.error()));
   Encoder encoder(tokenizer, bos, max_length);
   std::vector<EncodedRequest> encoded;
   encoded.reserve(requests.size());
@@ -148,6 +157,45 @@ Result<std::vector<EncodedRequest>> encode_requests(
     encoded.push_back(std::move(*one));
   }
   return encoded;
+}
+
+Result<std::vector<TokenId>> encode_prompt(const tokenizer::TextCodec& tokenizer, BosRule bos,
+                                           const std::string& text) {
+  if (auto open = check_unbounded(tokenizer, bos); !open) return fail(std::move(open.error()));
+  auto tokens = tokenizer.encode(text, false);
+  if (!tokens) return fail(std::move(tokens.error()));
+  add_prefix(tokenizer, bos, text, *tokens);
+  if (tokens->empty()) {
+    const auto start = start_token(tokenizer);
+    if (!start) return fail(start.error());
+    tokens->push_back(*start);
+  }
+  return std::move(*tokens);
+}
+
+Result<std::vector<EncodedRequest>> encode_windows(const tokenizer::TextCodec& tokenizer,
+                                                   BosRule bos, std::uint32_t max_length,
+                                                   const std::string& text) {
+  if (auto open = check_unbounded(tokenizer, bos); !open) return fail(std::move(open.error()));
+  auto tokens = tokenizer.encode(text, false);
+  if (!tokens) return fail(std::move(tokens.error()));
+  add_prefix(tokenizer, bos, text, *tokens);
+  std::vector<EncodedRequest> windows;
+  if (tokens->empty()) return windows;
+  const auto start = start_token(tokenizer);
+  if (!start) return fail(start.error());
+  tokens->insert(tokens->begin(), *start);  // now targets begin at 1
+  for (std::size_t done = 1; done < tokens->size();) {
+    const std::size_t end = std::min(tokens->size(), done + max_length);
+    const std::size_t begin = end - 1 - std::min<std::size_t>(max_length, end - 1);
+    const auto at = [&](std::size_t i) { return tokens->begin() + static_cast<std::ptrdiff_t>(i); };
+    EncodedRequest window;
+    window.input.assign(at(begin), at(end - 1));
+    window.targets.assign(at(done), at(end));
+    windows.push_back(std::move(window));
+    done = end;
+  }
+  return windows;
 }
 
 }  // namespace crucible::engine

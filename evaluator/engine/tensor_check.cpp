@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -16,27 +17,37 @@ std::string text_of(const tensor::Shape& shape) {
   return text + "]";
 }
 
-// Tensors that checkpoints carry and the computation does not need.
-bool is_redundant(const std::string& name, const ModelShape& shape) {
-  return name.ends_with(".rotary_emb.inv_freq") ||
-         (shape.tied_embeddings && name == "lm_head.weight");
+bool is_output(const std::string& name, const ArchitectureTable& table) {
+  return std::ranges::any_of(table.tensors, [&](const TensorRule& rule) {
+    return rule.when_tied != WhenTied::kAbsent &&
+           std::ranges::find(rule.sources, name) != rule.sources.end();
+  });
 }
 
-void check_one(const checkpoint::Checkpoint& checkpoint, const TensorPlan& plan,
-               std::vector<Fault>& faults) {
-  const checkpoint::TensorLocation found = checkpoint.find(plan.source);
+// Tensors that checkpoints carry and the computation does not need.
+bool is_redundant(const std::string& name, const ModelShape& shape) {
+  const ArchitectureTable& table = *shape.architecture;
+  if (name.ends_with(".rotary_emb.inv_freq")) return true;
+  const auto ends = [&](const std::string& ending) { return name.ends_with(ending); };
+  if (std::ranges::any_of(table.buffers, ends)) return true;
+  return shape.tied_embeddings && is_output(name, table);
+}
+
+void check_one(const checkpoint::Checkpoint& checkpoint, const std::string& source,
+               const tensor::Shape& storage, std::vector<Fault>& faults) {
+  const checkpoint::TensorLocation found = checkpoint.find(source);
   if (found.shard == nullptr) {
-    faults.push_back({plan.source, "is missing", {}});
+    faults.push_back({source, "is missing", {}});
     return;
   }
-  if (found.entry->shape != plan.shape) {
-    faults.push_back({plan.source,
-                      "has shape " + text_of(found.entry->shape) + ", config.json makes it " +
-                          text_of(plan.shape),
-                      {}});
+  if (found.entry->shape != storage) {
+    faults.push_back(
+        {source,
+         "has shape " + text_of(found.entry->shape) + ", config.json makes it " + text_of(storage),
+         {}});
   }
   if (!tensor::is_floating(found.entry->dtype)) {
-    faults.push_back({plan.source,
+    faults.push_back({source,
                       "holds " + std::string(tensor::safetensors_name(found.entry->dtype)) +
                           ", not floating-point numbers",
                       "use a checkpoint in F32, BF16 or F16"});
@@ -48,14 +59,14 @@ void check_one(const checkpoint::Checkpoint& checkpoint, const TensorPlan& plan,
 Status check_tensors(const checkpoint::Checkpoint& checkpoint, const ModelShape& shape) {
   std::vector<Fault> faults;
   std::set<std::string> known;
-  for (const TensorPlan& plan : tensor_plans(shape)) {
-    known.insert(plan.source);
-    check_one(checkpoint, plan, faults);
+  for (const TensorPlan& plan : tensor_plans(checkpoint, shape)) {
+    for (const std::string& source : plan.sources) {
+      if (known.insert(source).second) check_one(checkpoint, source, plan.storage, faults);
+    }
   }
   for (const std::string& name : checkpoint.tensor_names()) {
     if (known.contains(name) || is_redundant(name, shape)) continue;
-    faults.push_back(
-        {name, "is no part of a " + std::string(model_type(shape.family)) + " of this config", {}});
+    faults.push_back({name, "is no part of a " + model_type(shape) + " of this config", {}});
   }
   if (faults.empty()) return {};
   const std::size_t count = faults.size();

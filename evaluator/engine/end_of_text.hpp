@@ -1,0 +1,17 @@
+#pragma once
+
+#include <vector>
+
+#include "evaluator/engine/decoder.hpp"
+#include "evaluator/tokenizer/text_codec.hpp"
+#include "merger/checkpoint/checkpoint.hpp"
+
+namespace crucible::engine {
+
+// The ids that end a generated text: eos_token_id of generation_config.json, a number or a list,
+// else of config.json, as transformers has it; and the codec's EOS. A generation_config.json that
+// cannot be read counts as absent.
+std::vector<TokenId> end_of_text_ids(const checkpoint::Checkpoint* checkpoint,
+                                     const tokenizer::TextCodec& codec);
+
+}  // namespace crucible::engine

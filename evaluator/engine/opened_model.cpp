@@ -1,0 +1,93 @@
+#include "evaluator/engine/opened_model.hpp"
+
+#include <utility>
+
+#include "evaluator/engine/gguf_codec.hpp"
+#include "evaluator/tokenizer/tokenizer.hpp"
+#include "llama.h"
+
+namespace crucible::engine {
+namespace {
+
+std::string_view dtype_name(WeightType weights) {
+  switch (weights) {
+    case WeightType::kF32:
+      return "f32";
+    case WeightType::kBF16:
+      return "bf16";
+    case WeightType::kF16:
+      return "f16";
+    case WeightType::kQ8_0:
+      return "q8_0";
+    case WeightType::kQ4_K:
+      return "q4_k";
+  }
+  return "";
+}
+
+Result<OpenedModel> open_folder(const std::filesystem::path& folder, const LlamaOptions& options) {
+  auto checkpoint = checkpoint::Checkpoint::open(folder);
+  if (!checkpoint) return fail(checkpoint.error());
+  const auto shape = read_shape(*checkpoint);
+  if (!shape) return fail(shape.error());
+  if (auto fits = check_tensors(*checkpoint, *shape); !fits) return fail(std::move(fits.error()));
+  const auto length = context_length(*shape, options.context_length);
+  if (!length) return fail(length.error());
+  auto tokenizer = tokenizer::Tokenizer::load(*checkpoint, shape->vocabulary);
+  if (!tokenizer) return fail(std::move(tokenizer.error()));
+  const bool from_file = !options.weights_file.empty();
+  auto model = from_file ? load_weights_file(options.weights_file, *shape, options.gpu_layers)
+                         : load_weights(*checkpoint, *shape, options.weights, options.gpu_layers);
+  if (!model) return fail(std::move(model.error()));
+  OpenedModel opened;
+  opened.description.engine = engine_name();
+  opened.description.architecture = model_type(*shape);
+  opened.description.dtype =
+      from_file ? weights_file_type(model->get()) : std::string(dtype_name(options.weights));
+  opened.description.context_length = *length;
+  opened.description.adds_bos = !tokenizer->prefix().empty();
+  opened.model = std::move(*model);
+  opened.codec = std::make_unique<tokenizer::Tokenizer>(std::move(*tokenizer));
+  opened.vocabulary = shape->vocabulary;
+  opened.threads = thread_count(options.threads, checkpoint->parameter_count());
+  opened.checkpoint = std::move(*checkpoint);
+  return opened;
+}
+
+Result<OpenedModel> open_gguf(const std::filesystem::path& file, const LlamaOptions& options) {
+  if (!options.weights_file.empty()) {
+    return fail(ErrorCode::kInvalidArgument,
+                file.string() + " is a model by itself; weights of another file do not fit it");
+  }
+  auto facts = read_gguf_facts(file);
+  if (!facts) return fail(std::move(facts.error()));
+  const auto length = context_length(facts->shape, options.context_length);
+  if (!length) return fail(length.error());
+  auto codec = open_gguf_codec(file, *facts);
+  if (!codec) return fail(std::move(codec.error()));
+  auto model = load_weights_file(file, facts->shape, options.gpu_layers);
+  if (!model) return fail(std::move(model.error()));
+  OpenedModel opened;
+  opened.description.engine = engine_name();
+  opened.description.architecture = facts->shape.architecture->gguf;
+  opened.description.dtype = weights_file_type(model->get());
+  opened.description.context_length = *length;
+  opened.description.adds_bos = !(*codec)->prefix().empty();
+  opened.threads = thread_count(options.threads, llama_model_n_params(model->get()));
+  opened.model = std::move(*model);
+  opened.codec = std::move(*codec);
+  opened.vocabulary = facts->shape.vocabulary;
+  opened.gguf_chat_template = std::move(facts->chat_template);
+  return opened;
+}
+
+}  // namespace
+
+Result<OpenedModel> open_model(const std::filesystem::path& path, const LlamaOptions& options) {
+  std::error_code ignored;
+  const bool folder = std::filesystem::is_directory(path, ignored);
+  return path.extension() == ".gguf" && !folder ? open_gguf(path, options)
+                                                : open_folder(path, options);
+}
+
+}  // namespace crucible::engine
