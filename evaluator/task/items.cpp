@@ -5,13 +5,13 @@
 #include <string_view>
 #include <utility>
 
+#include "merger/base/digest.hpp"
 #include "merger/base/io.hpp"
-#include "nlohmann/json.hpp"
 
 namespace crucible::task {
 namespace {
 
-using nlohmann::json;
+using json = Json;
 
 constexpr std::uint64_t kFileLimit = 256ULL << 20;
 constexpr std::size_t kChoiceLimit = 256;
@@ -117,17 +117,17 @@ std::optional<std::vector<std::size_t>> gold_at(const json& item, const std::str
 
 // Continuation and text of a choice: the delimiter stands in front of the first exactly once and is
 // no part of the second.
-void add_choice(Document& document, const std::string& choice, const std::string& delimiter) {
+void add_choice(Item& item, const std::string& choice, const std::string& delimiter) {
   const bool has_it = !delimiter.empty() && choice.starts_with(delimiter);
-  document.choices.push_back(has_it ? choice : delimiter + choice);
-  document.choice_texts.push_back(has_it ? choice.substr(delimiter.size()) : choice);
+  item.requests.push_back({{}, has_it ? choice : delimiter + choice, {}});
+  item.choices.push_back(has_it ? choice.substr(delimiter.size()) : choice);
 }
 
-bool add_choices(Document& document, const std::vector<std::string>& choices,
-                 const ItemFormat& format, const std::string& key, const LineFaults& faults) {
+bool add_choices(Item& item, const std::vector<std::string>& choices, const ItemFormat& format,
+                 const std::string& key, const LineFaults& faults) {
   for (std::size_t i = 0; i < choices.size(); ++i) {
-    add_choice(document, choices[i], format.delimiter);
-    if (document.choice_texts.back().empty()) {
+    add_choice(item, choices[i], format.delimiter);
+    if (item.choices.back().empty()) {
       faults.add(key + "[" + std::to_string(i) + "]", "is empty");
       return false;
     }
@@ -135,78 +135,94 @@ bool add_choices(Document& document, const std::vector<std::string>& choices,
   return true;
 }
 
-std::optional<Document> read_multiple_choice(const json& item, const ItemFormat& format,
-                                             const LineFaults& faults) {
+void finish(Item& item, const std::string& context, std::vector<std::size_t> gold, json document) {
+  for (Request& request : item.requests) request.context = context;
+  item.target = gold.size() == 1 ? json(gold[0]) : json(gold);
+  item.gold = std::move(gold);
+  item.document = std::move(document);
+}
+
+std::optional<Item> read_multiple_choice(json& document, const ItemFormat& format,
+                                         const LineFaults& faults) {
   const FieldNames& fields = format.fields;
-  auto query = text_at(item, fields.query, faults);
-  const auto choices = texts_at(item, fields.choices, faults);
+  const auto query = text_at(document, fields.query, faults);
+  const auto choices = texts_at(document, fields.choices, faults);
   if (!query || !choices) return std::nullopt;
-  auto gold = gold_at(item, fields.gold, choices->size(), faults);
-  Document document;
-  if (!add_choices(document, *choices, format, fields.choices, faults) || !gold)
-    return std::nullopt;
-  document.context = std::move(*query);
-  document.gold = std::move(*gold);
-  return document;
+  auto gold = gold_at(document, fields.gold, choices->size(), faults);
+  Item item;
+  if (!add_choices(item, *choices, format, fields.choices, faults) || !gold) return std::nullopt;
+  if (!fields.cluster.empty() && document.contains(fields.cluster)) {
+    auto cluster = text_at(document, fields.cluster, faults);
+    if (!cluster) return std::nullopt;
+    item.cluster = std::move(*cluster);
+  }
+  finish(item, *query, std::move(*gold), std::move(document));
+  return item;
 }
 
 // AGIEval's own zero-shot prompt (Zhong et al. 2023, arXiv:2304.06364), scored as the Nous fork of
 // the harness does: the options in full, "(A)..." included, are the continuations.
-std::optional<Document> read_agieval(const json& item, const ItemFormat& format,
-                                     const LineFaults& faults) {
-  const auto question = text_at(item, "question", faults);
-  const auto options = texts_at(item, "options", faults);
-  const auto passage = item.find("passage");
-  const bool has_passage = passage != item.end() && !passage->is_null();
+std::optional<Item> read_agieval(json& document, const ItemFormat& format,
+                                 const LineFaults& faults) {
+  const auto question = text_at(document, "question", faults);
+  const auto options = texts_at(document, "options", faults);
+  const auto passage = document.find("passage");
+  const bool has_passage = passage != document.end() && !passage->is_null();
   if (has_passage && !passage->is_string()) faults.add("passage", "is neither a string nor null");
   if (!question || !options || (has_passage && !passage->is_string())) return std::nullopt;
   if (options->size() > 26) {
     faults.add("options", "are more than the alphabet has letters");
     return std::nullopt;
   }
-  auto gold = gold_at(item, "label", options->size(), faults);
-  Document document;
-  if (!add_choices(document, *options, format, "options", faults) || !gold) return std::nullopt;
-  std::string& text = document.context;
+  auto gold = gold_at(document, "label", options->size(), faults);
+  Item item;
+  if (!add_choices(item, *options, format, "options", faults) || !gold) return std::nullopt;
+  std::string text;
   if (has_passage) text = passage->get<std::string>();
+  if (!text.empty()) item.cluster = sha256(text).hex().substr(0, 16);
   text.append("Q: ").append(*question).append(" Answer Choices:");
   for (const std::string& option : *options) text.append(" ").append(option);
   text.append("\nA: Among A through ");
   text.push_back(static_cast<char>('A' + options->size() - 1));
   text.append(", the answer is");
-  document.gold = std::move(*gold);
-  return document;
+  finish(item, text, std::move(*gold), std::move(document));
+  return item;
 }
 
 }  // namespace
 
-std::vector<Document> read_items(const std::filesystem::path& file, const ItemFormat& format,
-                                 std::vector<Fault>& faults) {
+std::vector<Item> parse_items(std::string_view text, const std::string& name,
+                              const ItemFormat& format, std::vector<Fault>& faults) {
+  std::vector<Item> items;
+  std::size_t line_number = 0;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string_view line = text.substr(begin, end - begin);
+    begin = end + 1;
+    ++line_number;
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    const LineFaults line_faults{name + ":" + std::to_string(line_number), faults};
+    auto document = parse_line(line, line_faults);
+    if (!document) continue;
+    auto item = format.kind == ItemFormat::Kind::kAgieval
+                    ? read_agieval(*document, format, line_faults)
+                    : read_multiple_choice(*document, format, line_faults);
+    if (!item) continue;
+    item->doc_id = items.size();
+    item->id = std::to_string(items.size());
+    items.push_back(std::move(*item));
+  }
+  return items;
+}
+
+std::vector<Item> read_items(const std::filesystem::path& file, const ItemFormat& format,
+                             std::vector<Fault>& faults) {
   const auto text = io::read_text(file, kFileLimit);
   if (!text) {
     faults.push_back({file.filename().string(), text.error().message, {}});
     return {};
   }
-  std::vector<Document> documents;
-  std::size_t line_number = 0;
-  for (std::size_t begin = 0; begin < text->size();) {
-    const std::size_t end = std::min(text->find('\n', begin), text->size());
-    const std::string_view line = std::string_view(*text).substr(begin, end - begin);
-    begin = end + 1;
-    ++line_number;
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const LineFaults line_faults{file.filename().string() + ":" + std::to_string(line_number),
-                                 faults};
-    const auto item = parse_line(line, line_faults);
-    if (!item) continue;
-    auto document = format.kind == ItemFormat::Kind::kAgieval
-                        ? read_agieval(*item, format, line_faults)
-                        : read_multiple_choice(*item, format, line_faults);
-    if (!document) continue;
-    document->id = std::to_string(documents.size());
-    documents.push_back(std::move(*document));
-  }
-  return documents;
+  return parse_items(*text, file.filename().string(), format, faults);
 }
 
 }  // namespace crucible::task

@@ -3,7 +3,9 @@
 #include <system_error>
 #include <utility>
 
+#include "evaluator/task/builtin_files.hpp"
 #include "evaluator/task/suite.hpp"
+#include "evaluator/task/suite_outline.hpp"
 #include "merger/base/io.hpp"
 #include "yaml-cpp/yaml.h"
 
@@ -29,11 +31,12 @@ void name_from_yaml(SuiteListing& listing) {
 }
 
 SuiteListing list_file(const std::filesystem::path& file) {
-  SuiteListing listing{file.stem().string(), {}, file, {}};
-  auto suite = read_suite(file);
+  SuiteListing listing{file.stem().string(), {}, file, {}, {}};
+  auto suite = outline_suite(file);
   if (suite) {
     listing.name = std::move(suite->name);
     listing.description = std::move(suite->description);
+    listing.needs = std::move(suite->needs);
   } else {
     listing.error = describe(suite.error());
     name_from_yaml(listing);
@@ -66,6 +69,18 @@ std::vector<SuiteListing> list_suites(const std::vector<std::filesystem::path>& 
   }
   std::stable_sort(listings.begin(), listings.end(),
                    [](const auto& a, const auto& b) { return a.name < b.name; });
+  return listings;
+}
+
+std::vector<SuiteListing> list_builtin_suites() {
+  constexpr std::string_view kFolder = "suites/";
+  std::vector<SuiteListing> listings;
+  for (const BuiltinFile& file : builtin_files()) {
+    if (!file.path.starts_with(kFolder)) continue;
+    const std::filesystem::path name = std::filesystem::path(file.path).stem();
+    listings.push_back(list_file("builtin:" + name.string()));
+  }
+  std::ranges::sort(listings, {}, &SuiteListing::name);
   return listings;
 }
 
