@@ -25,7 +25,10 @@ void start_with_passive_waiting(char** argv) {
 
 int main(int argc, char** argv) {
   using namespace crucible::server;
-  if (argc > 1 && std::string_view(argv[1]) == "eval") start_with_passive_waiting(argv);
+  const std::string_view command = argc > 1 ? argv[1] : "";
+  if (command == "eval" || command == "eval-server" || command == "judge") {
+    start_with_passive_waiting(argv);
+  }
   CLI::App app{"Crucible merges language models by mergekit recipes, evaluates and ranks them."};
   app.require_subcommand(1);
   app.set_version_flag("--version", "crucible " CRUCIBLE_VERSION);

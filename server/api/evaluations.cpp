@@ -44,6 +44,19 @@ http::Response samples(Service& service, const http::Request& request) {
   return response;
 }
 
+http::Response comparison(Service& service, const http::Request& request) {
+  QueryReader query(request);
+  const std::string a = query.text("a");
+  const std::string b = query.text("b");
+  const std::string suite = query.text("suite");
+  if (auto refusal = query.finish()) return std::move(*refusal);
+  const auto compared = service.comparison(a, b, suite);
+  if (!compared) return http::problem(compared.error());
+  http::Response response = json_response(200, to_json(*compared));
+  response.set("Cache-Control", "no-store");
+  return response;
+}
+
 }  // namespace
 
 void add_evaluations(http::Router& router, Service& service) {
@@ -64,6 +77,8 @@ void add_evaluations(http::Router& router, Service& service) {
   });
   router.add("GET", path_of("/evaluations/{id}/samples"),
              [&service](const http::Request& request) { return samples(service, request); });
+  router.add("GET", path_of("/comparisons"),
+             [&service](const http::Request& request) { return comparison(service, request); });
 }
 
 }  // namespace crucible::server::api

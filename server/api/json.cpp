@@ -7,6 +7,7 @@
 #include <set>
 
 #include "merger/recipe/text.hpp"
+#include "server/service/score_json.hpp"
 
 namespace crucible::server::api {
 namespace {
@@ -44,19 +45,9 @@ Json mean_json(const std::optional<Score>& mean) {
   if (!mean) return nullptr;
   return Json{{"value", number_json(mean->value)},
               {"standard_error", number_json(mean->standard_error)},
-              {"items", mean->items}};
-}
-
-Json task_json(const TaskScore& task) {
-  Json metrics = Json::array();
-  for (const MetricScore& metric : task.metrics) {
-    metrics.push_back({{"name", metric.name},
-                       {"value", number_json(metric.value)},
-                       {"standard_error", number_json(metric.standard_error)}});
-  }
-  return Json{{"task", task.task},     {"version", task.version},
-              {"digest", task.digest}, {"primary_metric", task.primary_metric},
-              {"items", task.items},   {"metrics", std::move(metrics)}};
+              {"interval", to_json(mean->interval)},
+              {"items", mean->items},
+              {"flagged", mean->flagged}};
 }
 
 Json trial_json(const Trial& trial) {
@@ -195,8 +186,6 @@ Json to_json(const Model& model) {
 }
 
 Json to_json(const Evaluation& evaluation) {
-  Json tasks = Json::array();
-  for (const TaskScore& task : evaluation.tasks) tasks.push_back(task_json(task));
   return Json{{"id", evaluation.id},
               {"model", to_json(evaluation.model)},
               {"suite", evaluation.suite},
@@ -205,11 +194,47 @@ Json to_json(const Evaluation& evaluation) {
               {"dtype", evaluation.dtype},
               {"score", number_json(evaluation.score)},
               {"standard_error", number_json(evaluation.standard_error)},
+              {"interval", to_json(evaluation.interval)},
               {"items", evaluation.items},
               {"seconds", number_json(evaluation.seconds)},
               {"created_at", rfc3339(evaluation.created_at)},
               {"job_id", optional_json(evaluation.job_id)},
-              {"tasks", std::move(tasks)}};
+              {"tasks", json_list(evaluation.tasks)},
+              {"columns", json_list(evaluation.columns)},
+              {"groups", json_list(evaluation.groups)},
+              {"flags", evaluation.flags},
+              {"prompt_tokens_asked", evaluation.prompt_tokens_asked},
+              {"prompt_tokens_computed", evaluation.prompt_tokens_computed}};
+}
+
+Json to_json(const ModelComparison& comparison) {
+  return Json{{"a", to_json(comparison.a)},
+              {"b", to_json(comparison.b)},
+              {"suite", comparison.suite},
+              {"tasks", array_json(comparison.tasks)},
+              {"overall", comparison.overall ? to_json(*comparison.overall) : Json(nullptr)},
+              {"notes", comparison.notes}};
+}
+
+Json to_json(const TaskComparison& comparison) {
+  return Json{{"task", comparison.task},
+              {"metric", comparison.metric},
+              {"filter", comparison.filter},
+              {"higher_is_better", comparison.higher_is_better},
+              {"items", comparison.items},
+              {"mean_a", number_json(comparison.mean_a)},
+              {"mean_b", number_json(comparison.mean_b)},
+              {"wins", comparison.wins},
+              {"losses", comparison.losses},
+              {"ties", comparison.ties},
+              {"difference", number_json(comparison.difference)},
+              {"standard_error", number_json(comparison.standard_error)},
+              {"interval", to_json(comparison.interval)},
+              {"p", number_json(comparison.p)},
+              {"test", comparison.test},
+              {"told_apart", comparison.told_apart},
+              {"further_items", optional_json(comparison.further_items)},
+              {"verdict", comparison.verdict}};
 }
 
 Json to_json(const SuiteInfo& suite) {
@@ -224,7 +249,9 @@ Json to_json(const SuiteInfo& suite) {
 Json to_json(const Score& score) {
   return Json{{"value", number_json(score.value)},
               {"standard_error", number_json(score.standard_error)},
+              {"interval", to_json(score.interval)},
               {"items", score.items},
+              {"flagged", score.flagged},
               {"evaluation_id", optional_json(score.evaluation_id)}};
 }
 

@@ -24,6 +24,8 @@ Json to_json(const JobEvent& event);
 Json to_json(const ModelSummary& model);
 Json to_json(const Model& model);
 Json to_json(const Evaluation& evaluation);
+Json to_json(const TaskComparison& comparison);
+Json to_json(const ModelComparison& comparison);
 Json to_json(const SuiteInfo& suite);
 Json to_json(const Score& score);
 Json to_json(const Leaderboard& board);

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "evaluator/task/folder_datasets.hpp"
+
 namespace crucible::server::app {
 namespace {
 
@@ -10,8 +12,15 @@ const Clock& system_clock() {
   return clock;
 }
 
+std::vector<std::filesystem::path> datasets_of(const config::Options& options) {
+  return options.datasets.empty() ? task::FolderDatasets::default_roots() : options.datasets;
+}
+
 pipeline::WorkerLimits limits_of(const config::Options& options) {
-  return {options.threads, options.memory_bytes, options.shard_bytes};
+  std::filesystem::path cache = options.evaluation_cache;
+  if (cache.empty()) cache = options.state / "cache" / "evaluations";
+  if (options.evaluation_cache == "none") cache.clear();
+  return {options.threads, options.memory_bytes, options.shard_bytes, datasets_of(options), cache};
 }
 
 queue::RetryPolicy policy_of(const config::Options& options) {
@@ -36,7 +45,7 @@ Core::Core(pipeline::StateFolder state, std::unique_ptr<store::Store> store,
       store_(std::move(store)),
       queue_(*store_, system_clock(), random_, policy_of(options), &metrics_),
       models_(std::move(models)),
-      suites_(options.suites),
+      suites_(options.suites, datasets_of(options)),
       merge_stage_(*store_, queue_, state_, models_, suites_, limits_of(options)),
       evaluation_stage_(*store_, queue_, state_, models_, suites_, limits_of(options)),
       workers_(*store_, queue_, system_clock(), state_,

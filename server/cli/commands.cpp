@@ -4,10 +4,15 @@
 #include <memory>
 
 #include "server/cli/client_commands.hpp"
+#include "server/cli/compare_command.hpp"
+#include "server/cli/eval_command.hpp"
+#include "server/cli/eval_server_command.hpp"
 #include "server/cli/gguf_command.hpp"
+#include "server/cli/judge_command.hpp"
 #include "server/cli/local_commands.hpp"
 #include "server/cli/lora_command.hpp"
 #include "server/cli/moe_command.hpp"
+#include "server/cli/suites_command.hpp"
 
 namespace crucible::server::cli {
 namespace {
@@ -25,6 +30,8 @@ class Registry {
     extract_lora_command();
     export_gguf_command();
     eval_command();
+    add_eval_server_command(app_, action_);
+    add_judge_commands(app_, action_);
   }
   void client() {
     submit_command();
@@ -34,6 +41,7 @@ class Registry {
     leaderboard_command();
     sweep_commands();
     evaluate_command();
+    compare_command();
   }
 
  private:
@@ -244,27 +252,18 @@ class Registry {
 
   void eval_command() {
     auto parsed = std::make_shared<Parsed<EvalCommandOptions>>();
-    EvalCommandOptions& options = parsed->options;
-    CLI::App& command =
-        *app_.add_subcommand("eval", "evaluate a model folder here, without a daemon");
-    command.add_option("MODEL", options.model, "model folder")->required();
-    command
-        .add_option("-s,--suite", options.suites, "suite file, or a suite's name; may be repeated")
-        ->required();
-    command.add_option("--suite-folder", options.suite_folders,
-                       "where names are looked up (default: $CRUCIBLE_SUITES, else ./suites)");
-    command.add_option("--out", options.out, "folder for results and samples files");
-    command.add_option("--gguf", options.gguf,
-                       "take the weights from this GGUF file of the same model");
-    command.add_option("--dtype", options.dtype, "weights as computed with")
-        ->check(CLI::IsMember({"f32", "bf16", "f16", "q8_0"}))
-        ->capture_default_str();
-    command.add_option("--threads", options.threads, "0 = one per processor")
-        ->capture_default_str();
-    command.add_flag("--bos", options.bos, "begin contexts as the tokenizer does");
+    CLI::App& command = *app_.add_subcommand("eval", "evaluate a model here, without a daemon");
+    add_options(command, parsed->options);
     add_json(command, parsed->common);
-    command.footer("Example: crucible eval merged/ --suite suites/sums.yaml --out results/");
     run_with(command, parsed, eval);
+  }
+
+  void compare_command() {
+    auto parsed = std::make_shared<Parsed<CompareOptions>>();
+    CLI::App& command = *app_.add_subcommand("compare", "say whether two models can be told apart");
+    add_options(command, parsed->options);
+    add_server(command, parsed->common);
+    run_with(command, parsed, compare);
   }
 
   void submit_command() {
@@ -331,9 +330,7 @@ class Registry {
     });
   }
 
-  void suites_command() {
-    plain_command(app_, "suites", "list the suites that the daemon can run", list_suites);
-  }
+  void suites_command() { add_suites_commands(app_, action_); }
 
   void leaderboard_command() {
     auto parsed = std::make_shared<Parsed<LeaderboardOptions>>();

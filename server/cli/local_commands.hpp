@@ -35,16 +35,4 @@ int merge(const MergeCommandOptions& options, const CommonOptions& common);
 int show_result(const plan::MergeReport& result, const std::string& out,
                 const CommonOptions& common);
 
-struct EvalCommandOptions {
-  std::string model;
-  std::vector<std::string> suites;         // files, or names in the suite folders
-  std::vector<std::string> suite_folders;  // empty: $CRUCIBLE_SUITES, else ./suites
-  std::string out;                         // "" = no report files
-  std::string dtype = "f32";               // f32, bf16, f16, q8_0
-  std::string gguf;                        // "" = the folder's own weights
-  unsigned threads = 0;
-  bool bos = false;
-};
-int eval(const EvalCommandOptions& options, const CommonOptions& common);
-
 }  // namespace crucible::server::cli

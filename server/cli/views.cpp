@@ -5,36 +5,16 @@
 #include "merger/base/byte_count.hpp"
 #include "merger/base/progress.hpp"
 #include "merger/recipe/text.hpp"
+#include "server/cli/json_fields.hpp"
 #include "server/cli/progress_line.hpp"
 #include "server/cli/table.hpp"
 
 namespace crucible::server::cli {
 namespace {
 
-const Json& member(const Json& object, const std::string& key) {
-  static const Json kNull;
-  if (!object.is_object()) return kNull;
-  const auto found = object.find(key);
-  return found == object.end() ? kNull : *found;
-}
-
-std::string text(const Json& value) {
-  if (value.is_null()) return {};
-  if (value.is_string()) return recipe::printable(value.get<std::string>(), 2000);
-  if (value.is_number_float()) return recipe::number_text(value.get<double>());
-  return value.dump();
-}
-
-std::string text(const Json& object, const std::string& key) { return text(member(object, key)); }
-
 std::uint64_t natural(const Json& object, const std::string& key) {
   const Json& value = member(object, key);
   return value.is_number_integer() ? value.get<std::uint64_t>() : 0;
-}
-
-std::optional<double> number(const Json& object, const std::string& key) {
-  const Json& value = member(object, key);
-  return value.is_number() ? std::optional<double>(value.get<double>()) : std::nullopt;
 }
 
 std::string score(const Json& object) {
@@ -263,23 +243,6 @@ std::string preflight_view(const Json& preflight) {
   const Json& warnings = member(preflight, "warnings");
   if (!warnings.empty()) out += "warnings\n" + faults(warnings);
   return out + "the recipe can run\n";
-}
-
-std::string evaluation_view(const Json& evaluation) {
-  Table table({{"TASK"}, {"METRIC"}, {"SCORE", Align::kRight}, {"ITEMS", Align::kRight}});
-  for (const Json& task : member(evaluation, "tasks")) {
-    for (const Json& metric : member(task, "metrics")) {
-      const bool primary = text(metric, "name") == text(task, "primary_metric");
-      table.add({text(task, "task"), text(metric, "name") + (primary ? " *" : ""), score(metric),
-                 text(task, "items")});
-    }
-  }
-  const std::string total =
-      score_text(number(evaluation, "score"), number(evaluation, "standard_error"));
-  const std::string seconds = duration_text(number(evaluation, "seconds").value_or(-1));
-  return "suite " + text(evaluation, "suite") + ": " + total + "  (" + text(evaluation, "items") +
-         " items, " + seconds + ", " + text(evaluation, "engine") + ", " +
-         text(evaluation, "dtype") + ")\n" + table.text();
 }
 
 }  // namespace crucible::server::cli

@@ -20,6 +20,7 @@ std::string sweeps_view(const Json& items);
 std::string sweep_view(const Json& sweep);
 std::string preflight_view(const Json& preflight);
 std::string evaluation_view(const Json& evaluation);
+std::string comparison_view(const Json& comparison);
 
 // One line for an event of a stream: "running", "retry_wait: worker was killed".
 std::string event_note(const Json& event);

@@ -177,6 +177,11 @@ std::span<const Key> keys() {
       folders_key("allow-root", "folder that models may be read from (repeatable)",
                   &O::allow_roots),
       folders_key("suites", "folder of suite files (repeatable)", &O::suites),
+      folders_key("datasets", "folder of data sets (repeatable)", &O::datasets),
+      text_key("evaluation-cache",
+               "folder of what models answered, so that an evaluation goes on where it stopped; "
+               "none = nothing is kept",
+               &O::evaluation_cache, {}),
       number_key<unsigned>("threads", "threads of a worker; 0 = one per hardware thread",
                            &O::threads, 0, 1024),
       number_key<std::size_t>("max-merges", "merges at a time", &O::max_merges, 1, 64),

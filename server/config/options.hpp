@@ -23,6 +23,10 @@ struct Options {
   std::vector<std::string> allowed_hosts;
   std::vector<std::filesystem::path> allow_roots;
   std::vector<std::filesystem::path> suites;
+  // Folders of data sets; empty: $CRUCIBLE_DATASETS, else $XDG_DATA_HOME/crucible/datasets.
+  std::vector<std::filesystem::path> datasets;
+  std::string
+      evaluation_cache;  // "" = cache/evaluations in the state folder, "none" = nothing kept
   unsigned threads = 0;  // a worker's; 0 = one per hardware thread
   std::size_t max_merges = 1;
   std::size_t max_evaluations = 1;

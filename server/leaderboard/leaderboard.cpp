@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "evaluator/stats/interval.hpp"
 #include "server/store/near.hpp"
 
 namespace crucible::server::leaderboard {
@@ -86,7 +87,9 @@ ScoreTable::ScoreTable(const std::vector<store::BoardScore>& scores,
         current != current_digests.end() && current->second == score.suite_digest;
     Entry& entry = entries_[{score.model_digest, score.suite}];
     if (entry.score.evaluation_id && entry.is_current && !is_current) continue;
-    entry = {{score.score, score.standard_error, score.items, score.evaluation_id}, is_current};
+    entry = {{score.score, score.standard_error, score.items, score.evaluation_id, score.interval,
+              score.flagged},
+             is_current};
     suites_.insert(score.suite);
   }
 }
@@ -118,13 +121,19 @@ std::optional<Score> mean_score(const std::map<std::string, Score>& scores,
     const Score& score = found->second;
     mean.value += score.value;
     mean.items += score.items;
+    mean.flagged = mean.flagged || score.flagged;
     has_errors = has_errors && score.standard_error.has_value();
     const double error = score.standard_error.value_or(0);
     squares += error * error;
   }
   const double count = static_cast<double>(suites.size());
   mean.value /= count;
-  if (has_errors) mean.standard_error = std::sqrt(squares) / count;
+  if (has_errors) {
+    const double error = std::sqrt(squares) / count;
+    mean.standard_error = error;
+    const auto ends = stats::normal(mean.value, error);
+    mean.interval = ScoreInterval{ends.low, ends.high, "propagated"};
+  }
   return mean;
 }
 

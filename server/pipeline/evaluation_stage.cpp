@@ -50,7 +50,10 @@ Result<nlohmann::json> EvaluationStage::prepare(const queue::Lease& lease) {
   EvaluationSpec spec;
   spec.model_folder = model->model.path;
   spec.model_name = model->model.name;
+  spec.model_digest = model->model.digest;
   spec.suite_file = suite->file.string();
+  for (const auto& folder : limits_.datasets) spec.datasets.push_back(folder.string());
+  spec.cache = limits_.evaluation_cache.string();
   spec.threads = limits_.threads;
   spec.out = staged(lease).string();
   return to_json(spec);
@@ -97,6 +100,12 @@ Status EvaluationStage::finish(queue::Lease& lease, const nlohmann::json& json) 
   evaluation.seconds = result->seconds;
   evaluation.job_id = lease.id();
   evaluation.tasks = std::move(result->tasks);
+  evaluation.interval = std::move(result->interval);
+  evaluation.columns = std::move(result->columns);
+  evaluation.groups = std::move(result->groups);
+  evaluation.flags = std::move(result->flags);
+  evaluation.prompt_tokens_asked = result->prompt_tokens_asked;
+  evaluation.prompt_tokens_computed = result->prompt_tokens_computed;
   auto status =
       queue_.succeed(lease, [&](store::Database& database, store::JobMove& move) -> Status {
         added.evaluation.created_at = move.at;

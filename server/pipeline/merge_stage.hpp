@@ -15,6 +15,8 @@ struct WorkerLimits {
   unsigned threads = 0;                          // 0 = one per hardware thread
   std::uint64_t memory_bytes = 512ULL << 20;     // tensor buffers of a merge
   std::uint64_t shard_bytes = 5'000'000'000ULL;  // of a merged model's files
+  std::vector<std::filesystem::path> datasets;   // folders of data sets
+  std::filesystem::path evaluation_cache;        // kept answers of models; "" = none
 };
 
 // Merge jobs: recipe → models/<digest>/ → model row, parents, evaluation jobs.

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "server/service/score_json.hpp"
+
 namespace crucible::server::pipeline {
 namespace {
 
@@ -23,38 +25,16 @@ auto reading(std::string_view what, Read read) -> Result<decltype(read())> {
   }
 }
 
-json optional_number(const std::optional<double>& number) {
-  return number ? json(*number) : json(nullptr);
-}
-std::optional<double> number_from(const json& value) {
-  return value.is_null() ? std::nullopt : std::optional(value.get<double>());
+template <typename T>
+std::vector<T> list_from(const json& list, T (*read)(const ScoreJson&)) {
+  std::vector<T> items;
+  for (const json& item : list) items.push_back(read(item));
+  return items;
 }
 
 method::Compatibility compatibility_from(const json& name) {
   return method::parse_compatibility(name.get<std::string>())
       .value_or(method::Compatibility::kNone);
-}
-
-json task_json(const TaskScore& task) {
-  json metrics = json::array();
-  for (const MetricScore& metric : task.metrics) {
-    metrics.push_back({{"name", metric.name},
-                       {"value", metric.value},
-                       {"standard_error", optional_number(metric.standard_error)}});
-  }
-  return {{"task", task.task},     {"version", task.version},
-          {"digest", task.digest}, {"primary_metric", task.primary_metric},
-          {"items", task.items},   {"metrics", std::move(metrics)}};
-}
-
-TaskScore task_from(const json& object) {
-  TaskScore task{object.at("task"),           object.at("version"), object.at("digest"),
-                 object.at("primary_metric"), object.at("items"),   {}};
-  for (const json& metric : object.at("metrics")) {
-    task.metrics.push_back(
-        {metric.at("name"), metric.at("value"), number_from(metric.at("standard_error"))});
-  }
-  return task;
 }
 
 }  // namespace
@@ -73,9 +53,15 @@ json to_json(const MergeSpec& spec) {
 }
 
 json to_json(const EvaluationSpec& spec) {
-  return {{"kind", "evaluation"},          {"model_folder", spec.model_folder},
-          {"model_name", spec.model_name}, {"suite_file", spec.suite_file},
-          {"threads", spec.threads},       {"out", spec.out}};
+  return {{"kind", "evaluation"},
+          {"model_folder", spec.model_folder},
+          {"model_name", spec.model_name},
+          {"model_digest", spec.model_digest},
+          {"suite_file", spec.suite_file},
+          {"datasets", spec.datasets},
+          {"cache", spec.cache},
+          {"threads", spec.threads},
+          {"out", spec.out}};
 }
 
 json to_json(const MergeResult& result) {
@@ -89,13 +75,21 @@ json to_json(const MergeResult& result) {
 }
 
 json to_json(const EvaluationResult& result) {
-  json tasks = json::array();
-  for (const TaskScore& task : result.tasks) tasks.push_back(task_json(task));
-  return {{"suite", result.suite},    {"suite_digest", result.suite_digest},
-          {"engine", result.engine},  {"dtype", result.dtype},
-          {"score", result.score},    {"standard_error", optional_number(result.standard_error)},
-          {"items", result.items},    {"seconds", result.seconds},
-          {"tasks", std::move(tasks)}};
+  return {{"suite", result.suite},
+          {"suite_digest", result.suite_digest},
+          {"engine", result.engine},
+          {"dtype", result.dtype},
+          {"score", number_json(result.score)},
+          {"standard_error", number_json(result.standard_error)},
+          {"interval", to_json(result.interval)},
+          {"items", result.items},
+          {"seconds", result.seconds},
+          {"tasks", json_list(result.tasks)},
+          {"columns", json_list(result.columns)},
+          {"groups", json_list(result.groups)},
+          {"flags", result.flags},
+          {"prompt_tokens_asked", result.prompt_tokens_asked},
+          {"prompt_tokens_computed", result.prompt_tokens_computed}};
 }
 
 Result<MergeSpec> merge_spec_from(const json& object) {
@@ -115,7 +109,9 @@ Result<MergeSpec> merge_spec_from(const json& object) {
 Result<EvaluationSpec> evaluation_spec_from(const json& object) {
   return reading("evaluation spec", [&] {
     return EvaluationSpec{object.at("model_folder"), object.at("model_name"),
-                          object.at("suite_file"), object.at("threads"), object.at("out")};
+                          object.at("model_digest"), object.at("suite_file"),
+                          object.at("datasets"),     object.at("cache"),
+                          object.at("threads"),      object.at("out")};
   });
 }
 
@@ -129,11 +125,22 @@ Result<MergeResult> merge_result_from(const json& object) {
 
 Result<EvaluationResult> evaluation_result_from(const json& object) {
   return reading("evaluation result", [&] {
-    EvaluationResult result{
-        object.at("suite"), object.at("suite_digest"), object.at("engine"),
-        object.at("dtype"), object.at("score"),        number_from(object.at("standard_error")),
-        object.at("items"), object.at("seconds"),      {}};
-    for (const json& task : object.at("tasks")) result.tasks.push_back(task_from(task));
+    EvaluationResult result;
+    result.suite = object.at("suite");
+    result.suite_digest = object.at("suite_digest");
+    result.engine = object.at("engine");
+    result.dtype = object.at("dtype");
+    result.score = object.at("score");
+    result.standard_error = number_from(object.at("standard_error"));
+    result.interval = interval_from(object.at("interval"));
+    result.items = object.at("items");
+    result.seconds = object.at("seconds");
+    result.tasks = list_from(object.at("tasks"), task_from);
+    result.columns = list_from(object.at("columns"), column_from);
+    result.groups = list_from(object.at("groups"), group_from);
+    result.flags = object.at("flags");
+    result.prompt_tokens_asked = object.at("prompt_tokens_asked");
+    result.prompt_tokens_computed = object.at("prompt_tokens_computed");
     return result;
   });
 }

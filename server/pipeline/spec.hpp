@@ -39,7 +39,10 @@ struct MergeResult {
 struct EvaluationSpec {
   std::string model_folder;
   std::string model_name;
+  std::string model_digest;
   std::string suite_file;
+  std::vector<std::string> datasets;  // folders of data sets, the first wins
+  std::string cache;                  // folder of kept answers; "" = none
   unsigned threads = 0;
   std::string out;  // the report folder to make; samples.jsonl lies in it
 };
@@ -54,6 +57,12 @@ struct EvaluationResult {
   std::int64_t items = 0;
   double seconds = 0;
   std::vector<TaskScore> tasks;
+  std::optional<ScoreInterval> interval;
+  std::vector<ColumnScore> columns;
+  std::vector<GroupScore> groups;
+  std::vector<std::string> flags;
+  std::int64_t prompt_tokens_asked = 0;
+  std::int64_t prompt_tokens_computed = 0;
 };
 
 // One line of descriptor 3, read.

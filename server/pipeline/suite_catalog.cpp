@@ -6,32 +6,68 @@
 #include <set>
 #include <utility>
 
+#include "evaluator/task/folder_datasets.hpp"
 #include "server/store/near.hpp"
 
 namespace crucible::server::pipeline {
 namespace {
 
-SuiteEntry entry_of(const task::SuiteListing& listing) {
-  SuiteEntry entry{{listing.name, listing.description, listing.error, {}, 0, ""}, listing.file};
+constexpr std::string_view kBuiltin = "builtin:";
+
+SuiteEntry outline_of(const task::SuiteListing& listing) {
+  return {{listing.name, listing.description, listing.error, {}, 0, ""}, listing.file};
+}
+
+// Built-in suites with a seed in their name are not listed. Names that could be paths are none of
+// them.
+std::optional<std::filesystem::path> generated_suite(const std::string& name) {
+  if (name.find_first_of("/\\:.") != std::string::npos) return std::nullopt;
+  auto place = task::find_suite(name, {});
+  if (!place || !place->string().starts_with(kBuiltin)) return std::nullopt;
+  return std::move(*place);
+}
+
+bool is_unread(const SuiteEntry& entry) {
+  return entry.info.error.empty() && entry.info.digest.empty();
+}
+
+}  // namespace
+
+SuiteEntry SuiteCatalog::entry_of(const task::SuiteListing& listing) const {
+  SuiteEntry entry = outline_of(listing);
   if (!entry.info.error.empty()) return entry;
-  auto suite = task::read_suite(listing.file);
+  task::FolderDatasets datasets(datasets_);
+  task::BuildOptions build;
+  build.datasets = &datasets;
+  auto suite = task::read_suite(listing.file, build);
   if (!suite) {
     entry.info.error = describe(suite.error());
     return entry;
   }
   for (const task::Task& task : suite->tasks) {
     entry.info.tasks.push_back(task.name);
-    entry.info.items += static_cast<std::int64_t>(task.documents.size());
+    entry.info.items += static_cast<std::int64_t>(task.items.size());
   }
   entry.info.digest = suite->digest.hex();
   return entry;
 }
 
-}  // namespace
+SuiteEntry SuiteCatalog::resolve(SuiteEntry entry) {
+  SuiteEntry read = entry_of({entry.info.name, entry.info.description, "", entry.file});
+  if (!read.info.error.empty()) return read;  // data may be brought in at any time
+  cache_.with([&](Cache& cache) {
+    for (SuiteEntry& known : cache.entries) {
+      if (known.file == read.file) known = read;
+    }
+  });
+  return read;
+}
 
 std::string SuiteCatalog::fingerprint() const {
   Sha256 hash;
-  for (const auto& folder : folders_) {
+  std::vector<std::filesystem::path> roots = folders_;
+  roots.insert(roots.end(), datasets_.begin(), datasets_.end());
+  for (const auto& folder : roots) {
     std::error_code error;
     std::set<std::string> facts;
     for (std::filesystem::recursive_directory_iterator entry(folder, error), end;
@@ -50,6 +86,12 @@ std::vector<SuiteEntry> SuiteCatalog::read() const {
   std::vector<SuiteEntry> entries;
   for (const task::SuiteListing& listing : task::list_suites(folders_)) {
     entries.push_back(entry_of(listing));
+  }
+  for (task::SuiteListing listing : task::list_builtin_suites()) {
+    if (listing.name.starts_with(kBuiltin)) listing.name.erase(0, kBuiltin.size());
+    const bool hidden = std::ranges::any_of(
+        entries, [&](const SuiteEntry& own) { return own.info.name == listing.name; });
+    if (!hidden) entries.push_back(outline_of(listing));
   }
   std::ranges::stable_sort(entries, {}, [](const SuiteEntry& entry) { return entry.info.name; });
   return entries;
@@ -70,9 +112,14 @@ Result<SuiteEntry> SuiteCatalog::find(const std::string& name) {
       names.push_back(entry.info.name);
       continue;
     }
+    if (is_unread(entry)) entry = resolve(std::move(entry));
     if (entry.info.error.empty()) return std::move(entry);
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("suite \"{}\" cannot be used: {}", name, entry.info.error));
+  }
+  if (const auto place = generated_suite(name)) {
+    SuiteEntry entry = entry_of({name, "", "", *place});
+    if (entry.info.error.empty()) return entry;
   }
   return fail(ErrorCode::kNotFound,
               fmt::format("there is no suite \"{}\"{}", name, did_you_mean(name, names)));

@@ -9,8 +9,9 @@
 #include "merger/base/guarded.hpp"
 #include "server/service/records.hpp"
 
-// The suites of the configured folders. Reading one means reading all its items, so what was read
-// is kept until a file of the folders changes. Thread-safe.
+// The suites of the configured folders and those built in. Reading one means reading all its items,
+// so what was read is kept until a file of the folders changes. Built-in ones, whose data sets may
+// be large, are read when they are asked for by name. Thread-safe.
 namespace crucible::server::pipeline {
 
 struct SuiteEntry {
@@ -20,10 +21,13 @@ struct SuiteEntry {
 
 class SuiteCatalog {
  public:
-  explicit SuiteCatalog(std::vector<std::filesystem::path> folders)
-      : folders_(std::move(folders)) {}
+  // `datasets`: folders that data sets are looked up in.
+  explicit SuiteCatalog(std::vector<std::filesystem::path> folders,
+                        std::vector<std::filesystem::path> datasets = {})
+      : folders_(std::move(folders)), datasets_(std::move(datasets)) {}
 
-  std::vector<SuiteEntry> list();  // by name
+  // By name. A built-in suite that nobody has asked for has no items and no digest.
+  std::vector<SuiteEntry> list();
   // kNotFound names near misses; kInvalidArgument when the suite cannot be used.
   Result<SuiteEntry> find(const std::string& name);
   // All of them, or every fault with its path: `suites[1]`. A name given twice is a fault.
@@ -35,9 +39,13 @@ class SuiteCatalog {
     std::vector<SuiteEntry> entries;
   };
   std::string fingerprint() const;
+  SuiteEntry entry_of(const task::SuiteListing& listing) const;
   std::vector<SuiteEntry> read() const;
+  // Reads a built-in suite and keeps what it found.
+  SuiteEntry resolve(SuiteEntry entry);
 
   std::vector<std::filesystem::path> folders_;
+  std::vector<std::filesystem::path> datasets_;
   Guarded<Cache> cache_;
 };
 

@@ -50,6 +50,8 @@ class DaemonService : public Service {
                                               const std::string& suite) override;
   Result<Evaluation> evaluation(EvaluationId id) override;
   Result<std::string> evaluation_samples(EvaluationId id) override;
+  Result<ModelComparison> comparison(const std::string& a, const std::string& b,
+                                     const std::string& suite) override;
 
   Result<std::vector<SuiteInfo>> suites() override;
   Result<Leaderboard> leaderboard(const LeaderboardQuery& query) override;

@@ -10,6 +10,7 @@
 #include "merger/base/error.hpp"
 #include "merger/base/progress.hpp"
 #include "merger/method/compatibility.hpp"
+#include "server/service/score_records.hpp"
 
 // The daemon's domain records: plain values that cross its inner borders (store, queue, service,
 // api). Times are milliseconds since the Unix epoch, UTC. Ids are positive and never reused.
@@ -104,19 +105,6 @@ struct Model {
   std::vector<ModelSummary> children;
 };
 
-struct MetricScore {
-  std::string name;
-  double value = 0;
-  std::optional<double> standard_error;
-};
-struct TaskScore {
-  std::string task;
-  std::string version;
-  std::string digest;
-  std::string primary_metric;
-  std::int64_t items = 0;
-  std::vector<MetricScore> metrics;
-};
 struct Evaluation {
   EvaluationId id = 0;
   ModelSummary model;
@@ -131,6 +119,42 @@ struct Evaluation {
   TimeMs created_at = 0;
   std::optional<JobId> job_id;
   std::vector<TaskScore> tasks;
+  std::optional<ScoreInterval> interval;
+  std::vector<ColumnScore> columns;
+  std::vector<GroupScore> groups;
+  std::vector<std::string> flags;  // what makes the score doubtful, in words
+  std::int64_t prompt_tokens_asked = 0;
+  std::int64_t prompt_tokens_computed = 0;  // the rest was shared
+};
+
+// Two models on the same items of one task, or of all tasks together.
+struct TaskComparison {
+  std::string task;  // "" = all tasks
+  std::string metric;
+  std::string filter;
+  bool higher_is_better = true;
+  std::int64_t items = 0;
+  double mean_a = 0;
+  double mean_b = 0;
+  std::int64_t wins = 0;  // items on which a is better
+  std::int64_t losses = 0;
+  std::int64_t ties = 0;
+  double difference = 0;
+  std::optional<double> standard_error;
+  std::optional<ScoreInterval> interval;  // of the difference
+  std::optional<double> p;
+  std::string test;
+  bool told_apart = false;
+  std::optional<std::int64_t> further_items;
+  std::string verdict;  // in words
+};
+struct ModelComparison {
+  ModelSummary a;
+  ModelSummary b;
+  std::string suite;
+  std::vector<TaskComparison> tasks;
+  std::optional<TaskComparison> overall;  // none where the tasks' metrics differ in direction
+  std::vector<std::string> notes;         // items that only one of the two has, and the like
 };
 
 struct SuiteInfo {
@@ -147,6 +171,8 @@ struct Score {
   std::optional<double> standard_error;
   std::int64_t items = 0;
   std::optional<EvaluationId> evaluation_id;  // none for a mean
+  std::optional<ScoreInterval> interval;
+  bool flagged = false;  // its evaluation says what is doubtful
 };
 struct LeaderboardRow {
   std::int64_t rank = 0;  // by the sort asked for, from 1

@@ -91,6 +91,9 @@ class Service {
                                                       const std::string& suite) = 0;
   virtual Result<Evaluation> evaluation(EvaluationId id) = 0;
   virtual Result<std::string> evaluation_samples(EvaluationId id) = 0;  // JSON lines
+  // Two models, by id or name, on the items of one suite that both were evaluated on.
+  virtual Result<ModelComparison> comparison(const std::string& a, const std::string& b,
+                                             const std::string& suite) = 0;
 
   virtual Result<std::vector<SuiteInfo>> suites() = 0;
   virtual Result<Leaderboard> leaderboard(const LeaderboardQuery& query) = 0;

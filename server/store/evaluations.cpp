@@ -2,13 +2,52 @@
 
 #include <fmt/format.h>
 
+#include "server/service/score_json.hpp"
+
 namespace crucible::server::store {
 namespace {
 
 constexpr std::string_view kSelect =
     "SELECT evaluations.id, model_id, models.name, suite, suite_digest, engine, evaluations.dtype, "
-    "score, standard_error, items, seconds, evaluations.created_at, evaluations.job_id "
+    "score, standard_error, items, seconds, evaluations.created_at, evaluations.job_id, "
+    "interval_low, interval_high, interval_kind, score_columns, score_groups, flags, "
+    "prompt_tokens_asked, prompt_tokens_computed "
     "FROM evaluations JOIN models ON models.id = model_id ";
+
+std::optional<ScoreInterval> interval_from(const Row& row, int low) {
+  const auto from = row.optional_real(low);
+  const auto to = row.optional_real(low + 1);
+  if (!from || !to) return std::nullopt;
+  return ScoreInterval{*from, *to, row.text(low + 2)};
+}
+
+std::optional<double> low_of(const std::optional<ScoreInterval>& interval) {
+  return interval ? std::optional(interval->low) : std::nullopt;
+}
+std::optional<double> high_of(const std::optional<ScoreInterval>& interval) {
+  return interval ? std::optional(interval->high) : std::nullopt;
+}
+std::string kind_of(const std::optional<ScoreInterval>& interval) {
+  return interval ? interval->kind : std::string();
+}
+
+// A list that this program wrote; one that cannot be read is none.
+template <typename T>
+std::vector<T> list_from(const std::string& text, T (*read)(const ScoreJson&)) {
+  std::vector<T> items;
+  try {
+    for (const ScoreJson& item : ScoreJson::parse(text)) items.push_back(read(item));
+  } catch (const ScoreJson::exception&) {
+    items.clear();
+  }
+  return items;
+}
+
+std::string text_from(const ScoreJson& json) { return json.get<std::string>(); }
+
+std::string text_of(const ScoreJson& json) {
+  return json.dump(-1, ' ', false, ScoreJson::error_handler_t::replace);
+}
 
 Evaluation evaluation_from(const Row& row) {
   Evaluation evaluation;
@@ -24,25 +63,34 @@ Evaluation evaluation_from(const Row& row) {
   evaluation.seconds = row.real(10);
   evaluation.created_at = row.integer(11);
   evaluation.job_id = row.optional_integer(12);
+  evaluation.interval = interval_from(row, 13);
+  evaluation.columns = list_from(row.text(16), column_from);
+  evaluation.groups = list_from(row.text(17), group_from);
+  evaluation.flags = list_from(row.text(18), text_from);
+  evaluation.prompt_tokens_asked = row.integer(19);
+  evaluation.prompt_tokens_computed = row.integer(20);
   return evaluation;
 }
 
 Status add_tasks(Database& database, Evaluation& evaluation) {
   auto tasks = database.query(
-      "SELECT task, version, digest, primary_metric, items FROM task_scores "
+      "SELECT task, version, digest, primary_metric, items, primary_filter FROM task_scores "
       "WHERE evaluation_id = ? ORDER BY position",
       {evaluation.id}, [](const Row& row) {
-        return TaskScore{row.text(0), row.text(1), row.text(2), row.text(3), row.integer(4), {}};
+        return TaskScore{row.text(0),    row.text(1), row.text(2), row.text(3),
+                         row.integer(4), {},          row.text(5)};
       });
   if (!tasks) return fail(std::move(tasks).error());
   evaluation.tasks = std::move(*tasks);
   constexpr std::string_view kMetrics =
-      "SELECT task_position, name, value, standard_error FROM metric_scores "
-      "WHERE evaluation_id = ? ORDER BY task_position, position";
+      "SELECT task_position, name, value, standard_error, filter, higher_is_better, interval_low, "
+      "interval_high, interval_kind FROM metric_scores WHERE evaluation_id = ? ORDER BY "
+      "task_position, position";
   const Value id(evaluation.id);
   return database.for_each(kMetrics, std::span(&id, 1), [&](const Row& row) {
     evaluation.tasks.at(row.unsigned_integer(0))
-        .metrics.push_back({row.text(1), row.real(2), row.optional_real(3)});
+        .metrics.push_back({row.text(1), row.real(2), row.optional_real(3), row.text(4),
+                            row.integer(5) != 0, interval_from(row, 6)});
   });
 }
 
@@ -51,15 +99,19 @@ Status insert_tasks(Database& database, EvaluationId id, const std::vector<TaskS
     const TaskScore& task = tasks[t];
     auto status = database.execute(
         "INSERT INTO task_scores (evaluation_id, position, task, version, digest, primary_metric, "
-        "items) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        {id, t, task.task, task.version, task.digest, task.primary_metric, task.items});
+        "items, primary_filter) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        {id, t, task.task, task.version, task.digest, task.primary_metric, task.items,
+         task.primary_filter});
     if (!status) return status;
     for (std::size_t m = 0; m < task.metrics.size(); ++m) {
       const MetricScore& metric = task.metrics[m];
       status = database.execute(
           "INSERT INTO metric_scores (evaluation_id, task_position, position, name, value, "
-          "standard_error) VALUES (?, ?, ?, ?, ?, ?)",
-          {id, t, m, metric.name, metric.value, metric.standard_error});
+          "standard_error, filter, higher_is_better, interval_low, interval_high, interval_kind) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+          {id, t, m, metric.name, metric.value, metric.standard_error, metric.filter,
+           metric.higher_is_better, low_of(metric.interval), high_of(metric.interval),
+           kind_of(metric.interval)});
       if (!status) return status;
     }
   }
@@ -80,12 +132,32 @@ Result<EvaluationId> keep_evaluation(Database& database, const NewEvaluation& ad
   auto status = database.execute(
       "INSERT INTO evaluations (work_key, model_id, model_digest, suite, suite_digest, engine, "
       "dtype, "
-      "score, standard_error, items, seconds, created_at, job_id, samples_path) "
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      {added.work_key, evaluation.model.id, added.model_digest, evaluation.suite,
-       evaluation.suite_digest, evaluation.engine, evaluation.dtype, evaluation.score,
-       evaluation.standard_error, evaluation.items, evaluation.seconds, evaluation.created_at,
-       evaluation.job_id, added.samples_path});
+      "score, standard_error, items, seconds, created_at, job_id, samples_path, interval_low, "
+      "interval_high, interval_kind, score_columns, score_groups, flags, prompt_tokens_asked, "
+      "prompt_tokens_computed) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      {added.work_key,
+       evaluation.model.id,
+       added.model_digest,
+       evaluation.suite,
+       evaluation.suite_digest,
+       evaluation.engine,
+       evaluation.dtype,
+       evaluation.score,
+       evaluation.standard_error,
+       evaluation.items,
+       evaluation.seconds,
+       evaluation.created_at,
+       evaluation.job_id,
+       added.samples_path,
+       low_of(evaluation.interval),
+       high_of(evaluation.interval),
+       kind_of(evaluation.interval),
+       text_of(json_list(evaluation.columns)),
+       text_of(json_list(evaluation.groups)),
+       text_of(evaluation.flags),
+       evaluation.prompt_tokens_asked,
+       evaluation.prompt_tokens_computed});
   if (!status) return fail(std::move(status).error());
   const EvaluationId id = database.last_insert_id();
   if (auto tasks = insert_tasks(database, id, evaluation.tasks); !tasks) {
@@ -142,11 +214,12 @@ Result<std::vector<Evaluation>> list_evaluations(Database& database, std::string
 
 Result<std::vector<BoardScore>> board_scores(Database& database) {
   return database.query(
-      "SELECT id, model_digest, suite, suite_digest, score, standard_error, items FROM evaluations "
-      "ORDER BY id",
+      "SELECT id, model_digest, suite, suite_digest, score, standard_error, items, interval_low, "
+      "interval_high, interval_kind, flags FROM evaluations ORDER BY id",
       {}, [](const Row& row) {
-        return BoardScore{row.integer(0), row.text(1),          row.text(2),   row.text(3),
-                          row.real(4),    row.optional_real(5), row.integer(6)};
+        return BoardScore{row.integer(0), row.text(1),           row.text(2),
+                          row.text(3),    row.real(4),           row.optional_real(5),
+                          row.integer(6), interval_from(row, 7), row.text(10) != "[]"};
       });
 }
 

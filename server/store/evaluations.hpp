@@ -26,6 +26,8 @@ struct BoardScore {
   double score = 0;
   std::optional<double> standard_error;
   std::int64_t items = 0;
+  std::optional<ScoreInterval> interval;
+  bool flagged = false;
 };
 
 // The id of the row that now holds this score: an equal one (same model, suite, engine and dtype by

@@ -5,7 +5,6 @@
 
 #include <cerrno>
 #include <chrono>
-#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -19,10 +18,16 @@
 
 #include "evaluator/engine/hidden_states.hpp"
 #include "evaluator/engine/llama_model.hpp"
+#include "evaluator/run/compare_reports.hpp"
 #include "evaluator/run/evaluation.hpp"
+#include "evaluator/run/open_model.hpp"
+#include "evaluator/run/result_cache.hpp"
+#include "evaluator/task/folder_datasets.hpp"
+#include "evaluator/task/suite.hpp"
 #include "merger/base/io.hpp"
 #include "merger/moe/moe.hpp"
 #include "merger/plan/merge.hpp"
+#include "server/pipeline/evaluation_result.hpp"
 #include "server/pipeline/model_catalog.hpp"
 #include "server/pipeline/spec.hpp"
 
@@ -60,10 +65,6 @@ class ProgressSender {
   std::string stage_;
   std::chrono::steady_clock::time_point due_{};
 };
-
-std::optional<double> finite(double number) {
-  return std::isfinite(number) ? std::optional(number) : std::nullopt;
-}
 
 Result<plan::MergeReport> execute(const pipeline::MergeOrder& order,
                                   const plan::ModelResolver& resolver,
@@ -107,72 +108,57 @@ Result<json> run_merge(const json& object, const ProgressSink& progress, std::st
                                        report->seconds, report->warnings});
 }
 
-TaskScore score_of(const run::TaskResult& result) {
-  TaskScore score{result.task,
-                  result.version,
-                  result.digest.hex(),
-                  result.primary_metric,
-                  static_cast<std::int64_t>(result.items),
-                  {}};
-  for (const run::Metric& metric : result.metrics) {
-    score.metrics.push_back({metric.name, metric.value, finite(metric.stderr_)});
-  }
-  return score;
+// Kept answers of this model, if they can be opened: without them the work is only longer.
+std::optional<run::ResultCache> open_cache(const pipeline::EvaluationSpec& spec) {
+  const auto digest = Digest::from_hex(spec.model_digest);
+  if (spec.cache.empty() || !digest) return std::nullopt;
+  auto cache = run::ResultCache::open(spec.cache, *digest);
+  if (cache) return std::move(*cache);
+  std::fprintf(stderr, "answers are not kept: %s\n", describe(cache.error()).c_str());
+  return std::nullopt;
 }
 
-// One line an item: what was asked of which task, what came back, what counts.
-std::string samples_text(const run::EvaluationReport& report) {
-  std::string text;
-  for (const run::TaskResult& task : report.tasks) {
-    for (const run::Sample& sample : task.samples) {
-      const json line = {{"task", task.task},
-                         {"document_id", sample.document_id},
-                         {"logprobs", sample.logprobs},
-                         {"greedy", sample.greedy},
-                         {"predicted", sample.predicted},
-                         {"predicted_norm", sample.predicted_norm},
-                         {"gold", sample.gold},
-                         {"correct", sample.correct},
-                         {"correct_norm", sample.correct_norm}};
-      text += line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
-    }
+Status write_files(const std::filesystem::path& out, const task::Suite& suite,
+                   const run::EvaluationReport& report, const json& result) {
+  if (auto status = io::make_folders(out); !status) return status;
+  if (auto status = io::write_new_file(out / "samples.jsonl", run::compact_samples(suite, report));
+      !status) {
+    return status;
   }
-  return text;
+  if (auto status = io::write_new_file(out / "report.json", result.dump(2) + "\n"); !status) {
+    return status;
+  }
+  return io::sync_folder(out);
 }
 
 Result<json> run_evaluation(const json& object, const ProgressSink& progress,
                             std::stop_token stop) {
   auto spec = pipeline::evaluation_spec_from(object);
   if (!spec) return fail(std::move(spec).error());
-  auto suite = task::read_suite(spec->suite_file);
+  task::FolderDatasets datasets({spec->datasets.begin(), spec->datasets.end()});
+  task::BuildOptions build;
+  build.datasets = &datasets;
+  auto suite = task::read_suite(spec->suite_file, build);
   if (!suite) return fail(std::move(suite).error());
   progress({"load", 0, 0, ""});
   engine::LlamaOptions options;
   options.threads = spec->threads;
-  auto model = engine::load_llama_model(spec->model_folder, options);
+  auto model = run::open_model(spec->model_folder, options);
   if (!model) return fail(std::move(model).error());
-  auto report = run::evaluate(**model, *suite, progress, stop);
+  auto cache = open_cache(*spec);
+  auto report = run::evaluate(**model, *suite, {progress, stop, cache ? &*cache : nullptr, {}});
   if (!report) return fail(std::move(report).error());
-  const std::filesystem::path out(spec->out);
-  if (auto status = io::make_folders(out); !status) return fail(std::move(status).error());
-  if (auto status = io::write_new_file(out / "samples.jsonl", samples_text(*report)); !status) {
+  if (report->kept_items > 0) {
+    std::fprintf(stderr, "answers to %zu of %zu items were kept from before\n", report->kept_items,
+                 report->items);
+  }
+  if (!report->cache_fault.empty()) {
+    std::fprintf(stderr, "answers are no longer kept: %s\n", report->cache_fault.c_str());
+  }
+  const json encoded = to_json(pipeline::result_of(*report, *suite));
+  if (auto status = write_files(spec->out, *suite, *report, encoded); !status) {
     return fail(std::move(status).error());
   }
-  pipeline::EvaluationResult result{report->suite,
-                                    report->suite_digest.hex(),
-                                    report->model.engine,
-                                    report->model.dtype,
-                                    report->score,
-                                    finite(report->stderr_),
-                                    static_cast<std::int64_t>(report->items),
-                                    report->seconds,
-                                    {}};
-  for (const run::TaskResult& task : report->tasks) result.tasks.push_back(score_of(task));
-  const json encoded = to_json(result);
-  if (auto status = io::write_new_file(out / "report.json", encoded.dump(2) + "\n"); !status) {
-    return fail(std::move(status).error());
-  }
-  if (auto status = io::sync_folder(out); !status) return fail(std::move(status).error());
   return encoded;
 }
 

@@ -30,8 +30,9 @@ function scoresOf(world, modelId, suites) {
   const scores = {};
   for (const evaluation of world.evaluations) {
     if (evaluation.model.id !== modelId || !suites.includes(evaluation.suite)) continue;
-    const { score: value, standard_error, items, id: evaluation_id } = evaluation;
-    scores[evaluation.suite] = { value, standard_error, items, evaluation_id };
+    const { score: value, standard_error, interval, items, id: evaluation_id, flags } = evaluation;
+    const flagged = flags.length > 0;
+    scores[evaluation.suite] = { value, standard_error, interval, items, flagged, evaluation_id };
   }
   return scores;
 }

@@ -19,11 +19,22 @@ export function digestOf(text) {
   return out;
 }
 
+function wilson(hits, trials) {
+  const z = 1.959964;
+  const p = hits / trials;
+  const scale = 1 + (z * z) / trials;
+  const centre = (p + (z * z) / (2 * trials)) / scale;
+  const half = (z / scale) * Math.sqrt((p * (1 - p)) / trials + (z * z) / (4 * trials * trials));
+  return { low: centre - half, high: centre + half, kind: 'wilson' };
+}
+
 export function scoreOf(suite, value) {
   const items = kSuites[suite];
   const correct = Math.round(value * items);
   const share = correct / items;
-  return { value: share, standard_error: Math.sqrt((share * (1 - share)) / (items - 1)), items };
+  const interval = wilson(correct, items);
+  const standard_error = Math.sqrt((share * (1 - share)) / (items - 1));
+  return { value: share, standard_error, interval, items };
 }
 
 /** Invented scores of a mix: `t` of the way from `a` to `b`. */

@@ -106,7 +106,8 @@ export class World {
 
   evaluate(model, suite, job) {
     const score = scoreOf(suite, model.truth[suite]);
-    const metric = { value: score.value, standard_error: score.standard_error };
+    const { value, standard_error, interval } = score;
+    const metric = { filter: 'none', higher_is_better: true, value, standard_error, interval };
     this.evaluations.push({
       id: this.evaluations.length + 1,
       model: { id: model.id, name: model.name },
@@ -115,7 +116,13 @@ export class World {
       engine: 'llama.cpp',
       dtype: 'float32',
       score: score.value,
-      standard_error: score.standard_error,
+      standard_error,
+      interval,
+      columns: [],
+      groups: [],
+      flags: [],
+      prompt_tokens_asked: 0,
+      prompt_tokens_computed: 0,
       items: score.items,
       seconds: 1.7,
       created_at: new Date().toISOString(),
@@ -126,6 +133,7 @@ export class World {
           version: '1',
           digest: digestOf(suite),
           primary_metric: 'acc',
+          primary_filter: 'none',
           items: score.items,
           metrics: [
             { name: 'acc', ...metric },

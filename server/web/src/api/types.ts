@@ -118,10 +118,20 @@ export interface Model {
   children: ModelSummary[];
 }
 
+/** 95 %. */
+export interface Interval {
+  low: number;
+  high: number;
+  kind: 'wilson' | 'cluster-robust' | 'bootstrap' | 'normal' | 'propagated';
+}
+
 export interface MetricScore {
   name: string;
+  filter: string;
+  higher_is_better: boolean;
   value: number | null; // null when not finite
   standard_error: number | null;
+  interval: Interval | null;
 }
 
 export interface TaskScore {
@@ -129,6 +139,7 @@ export interface TaskScore {
   version: string;
   digest: string;
   primary_metric: string;
+  primary_filter: string;
   items: number;
   metrics: MetricScore[];
 }
@@ -147,6 +158,8 @@ export interface Evaluation {
   created_at: Time;
   job_id: number | null;
   tasks: TaskScore[];
+  interval: Interval | null;
+  flags: string[]; // what makes the score doubtful
 }
 
 export interface Suite {
@@ -161,7 +174,9 @@ export interface Suite {
 export interface Score {
   value: number;
   standard_error: number | null;
+  interval?: Interval | null;
   items: number;
+  flagged?: boolean; // its evaluation says what makes it doubtful
   evaluation_id?: number | null;
 }
 

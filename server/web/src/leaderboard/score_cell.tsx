@@ -1,7 +1,8 @@
 import type { Score } from '../api/types';
 import { IntervalBar } from '../chart/interval_bar';
 import { kNone, percent, signedPercent } from '../format/number';
-import type { Delta } from '../stats/delta';
+import { type Delta, interval } from '../stats/delta';
+import { Badge } from '../ui/badge';
 
 interface Props {
   column: string;
@@ -17,6 +18,12 @@ function explain(delta: Delta, column: string): string {
     `Change of ${column} against the best parent, ${delta.parent.name}. Standard error ${error}, ` +
     'from both errors taken as independent.'
   );
+}
+
+function describe(score: Score): string {
+  const range = interval(score);
+  const items = `${score.items} items`;
+  return range ? `${items}, 95 % ${percent(range.low)} to ${percent(range.high)}` : items;
 }
 
 function DeltaText({ delta, column }: { delta: Delta; column: string }) {
@@ -40,10 +47,15 @@ export function ScoreCell({ column, score, delta, reference }: Props) {
   }
   return (
     <td class={`score ${column === 'mean' ? 'score-mean' : ''}`} data-column={column}>
-      <span class="score-text" title={`${score.items} items`}>
+      <span class="score-text" title={describe(score)}>
         <span class="score-value">{percent(score.value)}</span>
         {score.standard_error !== null && (
           <span class="score-error"> ± {percent(score.standard_error)}</span>
+        )}
+        {score.flagged && (
+          <Badge tone="warn" title="The evaluation says what makes this score doubtful">
+            doubtful
+          </Badge>
         )}
       </span>
       <IntervalBar score={score} reference={reference} />

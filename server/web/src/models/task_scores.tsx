@@ -5,13 +5,15 @@ import { duration } from '../format/time';
 import { TableScroll } from '../ui/table_scroll';
 
 function primary(task: TaskScore): MetricScore | null {
-  return task.metrics.find((m) => m.name === task.primary_metric) ?? task.metrics[0] ?? null;
+  const own = task.metrics.filter((metric) => metric.name === task.primary_metric);
+  return own.find((m) => m.filter === task.primary_filter) ?? own[0] ?? task.metrics[0] ?? null;
 }
 
 function metricText(metric: MetricScore): string {
-  if (metric.value === null) return `${metric.name} not finite`;
+  const name = metric.filter === 'none' ? metric.name : `${metric.name} (${metric.filter})`;
+  if (metric.value === null) return `${name} not finite`;
   const error = metric.standard_error === null ? '' : ` ± ${percent(metric.standard_error)}`;
-  return `${metric.name} ${percent(metric.value)}${error}`;
+  return `${name} ${percent(metric.value)}${error}`;
 }
 
 function TaskRow({ task, evaluation }: { task: TaskScore; evaluation: Evaluation }) {
@@ -34,7 +36,12 @@ function TaskRow({ task, evaluation }: { task: TaskScore; evaluation: Evaluation
               )}
             </span>
             <IntervalBar
-              score={{ value: main.value, standard_error: main.standard_error, items: task.items }}
+              score={{
+                value: main.value,
+                standard_error: main.standard_error,
+                interval: main.interval,
+                items: task.items,
+              }}
             />
           </>
         )}
@@ -56,32 +63,53 @@ function TaskRow({ task, evaluation }: { task: TaskScore; evaluation: Evaluation
   );
 }
 
+function Flags({ evaluations }: { evaluations: Evaluation[] }) {
+  const flags = evaluations.flatMap((evaluation) =>
+    evaluation.flags.map((flag) => `${evaluation.suite}: ${flag}`),
+  );
+  if (flags.length === 0) return null;
+  return (
+    <ul class="flags" aria-label="What makes these scores doubtful">
+      {flags.map((flag) => (
+        <li key={flag}>{flag}</li>
+      ))}
+    </ul>
+  );
+}
+
 export function TaskScores({ evaluations }: { evaluations: Evaluation[] }) {
   if (evaluations.length === 0) return <p class="muted">Not scored on any suite yet.</p>;
   return (
-    <TableScroll label="Scores by task">
-      <table class="plain">
-        <thead>
-          <tr>
-            <th scope="col">Suite</th>
-            <th scope="col">Task</th>
-            <th scope="col">Score, %</th>
-            <th scope="col">Metric</th>
-            <th scope="col" class="number">
-              Items
-            </th>
-            <th scope="col">Engine</th>
-            <th scope="col">Download</th>
-          </tr>
-        </thead>
-        <tbody>
-          {evaluations.flatMap((evaluation) =>
-            evaluation.tasks.map((task) => (
-              <TaskRow key={`${evaluation.id} ${task.task}`} task={task} evaluation={evaluation} />
-            )),
-          )}
-        </tbody>
-      </table>
-    </TableScroll>
+    <>
+      <Flags evaluations={evaluations} />
+      <TableScroll label="Scores by task">
+        <table class="plain">
+          <thead>
+            <tr>
+              <th scope="col">Suite</th>
+              <th scope="col">Task</th>
+              <th scope="col">Score, %</th>
+              <th scope="col">Metric</th>
+              <th scope="col" class="number">
+                Items
+              </th>
+              <th scope="col">Engine</th>
+              <th scope="col">Download</th>
+            </tr>
+          </thead>
+          <tbody>
+            {evaluations.flatMap((evaluation) =>
+              evaluation.tasks.map((task) => (
+                <TaskRow
+                  key={`${evaluation.id} ${task.task}`}
+                  task={task}
+                  evaluation={evaluation}
+                />
+              )),
+            )}
+          </tbody>
+        </table>
+      </TableScroll>
+    </>
   );
 }

@@ -53,6 +53,14 @@ test('an unknown error leaves the verdict open', () => {
   expect(delta?.within_noise).toBeNull();
 });
 
+test('a score that has an interval shows that one', () => {
+  const wilson = { low: 0.66, high: 1, kind: 'wilson' as const };
+  expect(interval({ value: 1, standard_error: 0, interval: wilson })).toEqual({
+    low: 0.66,
+    high: 1,
+  });
+});
+
 test('intervals stay within 0 and 1', () => {
   expect(interval({ value: 0.99, standard_error: 0.02, items: 9 })).toEqual({
     low: 0.99 - 1.96 * 0.02,

@@ -11,8 +11,11 @@ export interface Delta {
   within_noise: boolean | null; // null where an error is unknown
 }
 
-/** 95 % interval clipped to [0, 1]; null without a standard error. */
-export function interval(score: Score): { low: number; high: number } | null {
+/** The 95 % interval: the score's own, else from its standard error clipped to [0, 1], else null. */
+export function interval(
+  score: Pick<Score, 'value' | 'standard_error'> & Partial<Score>,
+): { low: number; high: number } | null {
+  if (score.interval) return { low: score.interval.low, high: score.interval.high };
   if (score.standard_error === null) return null;
   const half = kZ95 * score.standard_error;
   return { low: Math.max(0, score.value - half), high: Math.min(1, score.value + half) };
