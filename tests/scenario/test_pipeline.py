@@ -129,7 +129,7 @@ def test_samples_agree_with_the_score(daemon):
     answer = requests.get(daemon.url + f"/api/v1/evaluations/{evaluation['id']}/samples", timeout=10)
     samples = [json.loads(line) for line in answer.text.splitlines()]
     assert len(samples) == evaluation["items"]
-    right = sum(sample["correct"] for sample in samples)
+    right = sum(sample["value"] for sample in samples)
     assert right / len(samples) == pytest.approx(evaluation["score"], abs=1e-12)
 
 

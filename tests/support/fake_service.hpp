@@ -17,6 +17,7 @@ class FakeService : public Service {
   std::vector<JobEvent> stored_events;
   std::vector<Model> stored_models;
   std::vector<Evaluation> stored_evaluations;
+  ModelComparison compared;
   std::vector<SuiteInfo> stored_suites;
   std::vector<Sweep> stored_sweeps;
   Leaderboard board;
@@ -114,6 +115,15 @@ class FakeService : public Service {
   Result<Evaluation> evaluation(EvaluationId id) override { return find(stored_evaluations, id); }
   Result<std::string> evaluation_samples(EvaluationId id) override {
     return evaluation(id).map([](const Evaluation&) { return std::string("{}\n"); });
+  }
+  Result<ModelComparison> comparison(const std::string& a, const std::string& b,
+                                     const std::string& suite) override {
+    if (failure) return fail(*failure);
+    ModelComparison made = compared;
+    made.a.name = a;
+    made.b.name = b;
+    made.suite = suite;
+    return made;
   }
   Result<std::vector<SuiteInfo>> suites() override { return all(stored_suites); }
   Result<Leaderboard> leaderboard(const LeaderboardQuery& query) override {

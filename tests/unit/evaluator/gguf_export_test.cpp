@@ -177,7 +177,7 @@ std::vector<double> scores(const fs::path& folder, const LlamaOptions& options) 
   for (const char* context : {"2 + 3 =", "The cat is", "I feel", "Question: who?\nAnswer:"}) {
     for (const char* text : {" 5", " happy", " a dog", "\nno"}) requests.push_back({context, text});
   }
-  const auto results = (*model)->loglikelihood(requests, {}, {});
+  const auto results = (*model)->loglikelihood(requests, {BosRule::kNever, {}, {}});
   EXPECT_TRUE(results) << describe(results.error());
   std::vector<double> sums;
   for (const auto& result : *results) sums.push_back(result.sum_logprob);
@@ -367,8 +367,8 @@ TEST(GgufExport, OtherTokenizersAreRefused) {
 TEST(GgufExport, UnknownArchitecturesAndExistingFilesAreRefused) {
   test::CheckpointCopy other(kDemo / "base");
   other.edit_config([](json& config) {
-    config["model_type"] = "falcon";
-    config["architectures"] = {"FalconForCausalLM"};
+    config["model_type"] = "opt";
+    config["architectures"] = {"OPTForCausalLM"};
   });
   const test::ScratchFolder folder;
   const fs::path out = folder.path() / "out.gguf";

@@ -107,7 +107,7 @@ TEST(HostileConfig, WhatCannotBeComputedIsUnsupported) {
       [](json& config) { config["architectures"] = {"LlamaForSequenceClassification"}; },
       [](json& config) { config["hidden_act"] = "gelu"; },
       [](json& config) { config["quantization_config"] = {{"quant_method", "gptq"}}; },
-      [](json& config) { config["rope_parameters"]["rope_type"] = "yarn"; },
+      [](json& config) { config["rope_parameters"]["rope_type"] = "longrope"; },
       [](json& config) { config["rope_parameters"]["rope_type"] = 7; },
       [](json& config) { config["rope_parameters"]["partial_rotary_factor"] = 0.5; }};
   for (const auto& edit : edits) {
@@ -115,7 +115,8 @@ TEST(HostileConfig, WhatCannotBeComputedIsUnsupported) {
     EXPECT_EQ(error.code, ErrorCode::kUnsupported) << describe(error);
   }
   EXPECT_NE(error_of_config("llama-llama3-rope", edits[0]).message.find("gpt2"), std::string::npos);
-  EXPECT_NE(error_of_config("llama-llama3-rope", edits[4]).message.find("yarn"), std::string::npos);
+  EXPECT_NE(error_of_config("llama-llama3-rope", edits[4]).message.find("longrope"),
+            std::string::npos);
 }
 
 TEST(HostileTensors, MissingMisshapenAndForeignOnesAreAllNamed) {
@@ -140,9 +141,17 @@ TEST(HostileTensors, MissingMisshapenAndForeignOnesAreAllNamed) {
 TEST(HostileTensors, NanWeightsGiveAnErrorNotAScore) {
   test::CheckpointCopy copy(golden("llama-llama3-rope"));
   copy.poke("model.norm.weight", "\xC0\x7F");  // a bfloat16 NaN
+  const Error error = load_error(copy.path());
+  EXPECT_EQ(error.code, ErrorCode::kCorrupt);
+  EXPECT_NE(error.message.find("model.norm.weight holds NaN"), std::string::npos);
+}
+
+TEST(HostileTensors, LogitsThatOverflowGiveAnErrorNotAScore) {
+  test::CheckpointCopy copy(golden("llama-llama3-rope"));
+  copy.poke("model.norm.weight", "\x7F\x7F");  // the largest bfloat16
   const auto model = load_llama_model(copy.path(), {});
   ASSERT_TRUE(model) << describe(model.error());
-  const auto results = (*model)->loglikelihood(some_requests(), {}, {});
+  const auto results = (*model)->loglikelihood(some_requests(), {BosRule::kNever, {}, {}});
   ASSERT_FALSE(results);
   EXPECT_EQ(results.error().code, ErrorCode::kCorrupt);
   EXPECT_NE(results.error().message.find("NaN"), std::string::npos);
@@ -176,7 +185,7 @@ TEST(Loglikelihood, SameBytesWhateverTheThreads) {
   for (const unsigned threads : {1U, 2U, 3U}) {
     const auto model = load_llama_model(golden("llama-llama3-rope"), {.threads = threads});
     ASSERT_TRUE(model);
-    const auto results = (*model)->loglikelihood(requests, {}, {});
+    const auto results = (*model)->loglikelihood(requests, {BosRule::kNever, {}, {}});
     ASSERT_TRUE(results);
     if (first.empty()) first = *results;
     for (std::size_t i = 0; i < requests.size(); ++i) {
@@ -189,8 +198,8 @@ TEST(Loglikelihood, SharingPrefixesChangesNothingThatMatters) {
   const auto requests = some_requests();
   const auto shared = load_llama_model(golden("qwen2-tied"), {});
   const auto alone = load_llama_model(golden("qwen2-tied"), {.share_prefixes = false});
-  const auto a = (*shared)->loglikelihood(requests, {}, {});
-  const auto b = (*alone)->loglikelihood(requests, {}, {});
+  const auto a = (*shared)->loglikelihood(requests, {BosRule::kNever, {}, {}});
+  const auto b = (*alone)->loglikelihood(requests, {BosRule::kNever, {}, {}});
   ASSERT_TRUE(a && b);
   for (std::size_t i = 0; i < requests.size(); ++i) {
     EXPECT_NEAR((*a)[i].sum_logprob, (*b)[i].sum_logprob, 2e-5);
@@ -200,11 +209,11 @@ TEST(Loglikelihood, SharingPrefixesChangesNothingThatMatters) {
 TEST(Loglikelihood, LowerPrecisionStaysNear) {
   const auto requests = some_requests();
   const auto exact = load_llama_model(golden("qwen2-tied"), {});
-  const auto reference = (*exact)->loglikelihood(requests, {}, {});
+  const auto reference = (*exact)->loglikelihood(requests, {BosRule::kNever, {}, {}});
   for (const WeightType weights : {WeightType::kBF16, WeightType::kF16, WeightType::kQ8_0}) {
     const auto model = load_llama_model(golden("qwen2-tied"), {.weights = weights});
     ASSERT_TRUE(model) << describe(model.error());
-    const auto results = (*model)->loglikelihood(requests, {}, {});
+    const auto results = (*model)->loglikelihood(requests, {BosRule::kNever, {}, {}});
     ASSERT_TRUE(results);
     for (std::size_t i = 0; i < requests.size(); ++i) {
       const double difference = (*results)[i].sum_logprob - (*reference)[i].sum_logprob;
@@ -217,8 +226,8 @@ TEST(Loglikelihood, CountsProgressAndReportsTokens) {
   const auto model = load_llama_model(golden("mistral"), {});
   std::vector<Progress> seen;
   const auto requests = some_requests();
-  const auto results =
-      (*model)->loglikelihood(requests, [&](const Progress& now) { seen.push_back(now); }, {});
+  const auto results = (*model)->loglikelihood(
+      requests, {BosRule::kNever, [&](const Progress& now) { seen.push_back(now); }, {}});
   ASSERT_TRUE(results);
   ASSERT_FALSE(seen.empty());
   EXPECT_EQ(seen.back().done, requests.size());
@@ -227,7 +236,7 @@ TEST(Loglikelihood, CountsProgressAndReportsTokens) {
     EXPECT_GT(result.tokens, 0U);
     EXPECT_LT(result.sum_logprob, 0);
   }
-  EXPECT_TRUE((*model)->loglikelihood({}, {}, {})->empty());
+  EXPECT_TRUE((*model)->loglikelihood({}, {})->empty());
 }
 
 TEST(Loglikelihood, StopsWhenAsked) {
@@ -239,31 +248,32 @@ TEST(Loglikelihood, StopsWhenAsked) {
   }
   std::stop_source source;
   std::uint64_t done = 0;
-  const auto results = (*model)->loglikelihood(
-      many,
-      [&](const Progress& now) {
-        done = now.done;
-        source.request_stop();
-      },
-      source.get_token());
+  const auto results = (*model)->loglikelihood(many, {BosRule::kNever,
+                                                      [&](const Progress& now) {
+                                                        done = now.done;
+                                                        source.request_stop();
+                                                      },
+                                                      source.get_token()});
   ASSERT_FALSE(results);
   EXPECT_EQ(results.error().code, ErrorCode::kCancelled);
   EXPECT_LT(done, 100U);
-  EXPECT_TRUE((*model)->loglikelihood(some_requests(), {}, {})) << "the model stays usable";
+  EXPECT_TRUE((*model)->loglikelihood(some_requests(), {BosRule::kNever, {}, {}}))
+      << "the model stays usable";
 }
 
 TEST(RopeDivisors, FollowTheLlama3Bands) {
-  ModelShape shape;
-  shape.head_size = 64;
-  shape.rope_theta = 500000;
-  shape.rope = {RopeScaling::Kind::kLlama3, 8, 1, 4, 8192};
-  const auto divisors = rope_divisors(shape);
+  Rope rope;
+  rope.dimensions = 64;
+  rope.theta = 500000;
+  rope.scaling.kind = RopeScaling::Kind::kLlama3;
+  rope.scaling.factor = 8;
+  const auto divisors = rope_divisors(rope);
   ASSERT_EQ(divisors.size(), 32U);
   EXPECT_EQ(divisors.front(), 1.0F);  // short waves stay
   EXPECT_EQ(divisors.back(), 8.0F);   // long ones are stretched in full
   for (std::size_t i = 1; i < divisors.size(); ++i) EXPECT_GE(divisors[i], divisors[i - 1]);
-  shape.rope.kind = RopeScaling::Kind::kLinear;
-  EXPECT_TRUE(rope_divisors(shape).empty());
+  rope.scaling.kind = RopeScaling::Kind::kLinear;
+  EXPECT_TRUE(rope_divisors(rope).empty());
 }
 
 }  // namespace
