@@ -241,6 +241,8 @@ Json to_json(const SuiteInfo& suite) {
   return Json{{"name", suite.name},
               {"description", suite.description},
               {"error", suite.error.empty() ? Json(nullptr) : Json(suite.error)},
+              {"built_in", suite.built_in},
+              {"missing", suite.missing},
               {"tasks", suite.tasks},
               {"items", suite.items},
               {"digest", suite.digest}};

@@ -1,12 +1,14 @@
 #include "server/pipeline/suite_catalog.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
 #include <utility>
 
 #include "evaluator/task/folder_datasets.hpp"
+#include "evaluator/task/import_registry.hpp"
 #include "server/store/near.hpp"
 
 namespace crucible::server::pipeline {
@@ -15,7 +17,28 @@ namespace {
 constexpr std::string_view kBuiltin = "builtin:";
 
 SuiteEntry outline_of(const task::SuiteListing& listing) {
-  return {{listing.name, listing.description, listing.error, {}, 0, ""}, listing.file};
+  SuiteEntry entry;
+  entry.info.name = listing.name;
+  entry.info.description = listing.description;
+  entry.info.error = listing.error;
+  entry.info.built_in = listing.file.string().starts_with(kBuiltin);
+  entry.file = listing.file;
+  return entry;
+}
+
+// What a built-in suite needs is known before its files are read.
+SuiteEntry builtin_outline(const task::SuiteListing& listing,
+                           const std::vector<std::filesystem::path>& datasets) {
+  SuiteEntry entry = outline_of(listing);
+  for (const std::string& need : listing.needs) {
+    if (!task::missing_data(need, datasets).empty()) entry.info.missing.push_back(need);
+  }
+  if (!entry.info.missing.empty()) {
+    entry.info.error =
+        fmt::format("needs data that is not here: {}; `crucible suites import` installs it",
+                    fmt::join(entry.info.missing, ", "));
+  }
+  return entry;
 }
 
 // Built-in suites with a seed in their name are not listed. Names that could be paths are none of
@@ -91,7 +114,7 @@ std::vector<SuiteEntry> SuiteCatalog::read() const {
     if (listing.name.starts_with(kBuiltin)) listing.name.erase(0, kBuiltin.size());
     const bool hidden = std::ranges::any_of(
         entries, [&](const SuiteEntry& own) { return own.info.name == listing.name; });
-    if (!hidden) entries.push_back(outline_of(listing));
+    if (!hidden) entries.push_back(builtin_outline(listing, datasets_));
   }
   std::ranges::stable_sort(entries, {}, [](const SuiteEntry& entry) { return entry.info.name; });
   return entries;

@@ -161,6 +161,8 @@ struct SuiteInfo {
   std::string name;
   std::string description;
   std::string error;  // "" = usable
+  bool built_in = false;
+  std::vector<std::string> missing;  // data sets that it needs and this machine lacks
   std::vector<std::string> tasks;
   std::int64_t items = 0;
   std::string digest;

@@ -166,6 +166,8 @@ export interface Suite {
   name: string;
   description: string;
   error: string | null; // null = usable
+  built_in: boolean;
+  missing: string[]; // data sets that it needs and the daemon's machine lacks
   tasks: string[];
   items: number;
   digest: string;

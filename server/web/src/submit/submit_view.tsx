@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { api } from '../api/client';
 import { useResource } from '../api/use_resource';
+import type { Suite } from '../api/types';
 import type { Example } from '../recipe/examples';
 import { route } from '../route/router';
 import { ProblemPanel } from '../ui/problem_panel';
@@ -61,6 +62,14 @@ function NameAndSeed() {
   );
 }
 
+/** What is scored on unless asked otherwise: the installation's own suites, else the small built-in one. */
+function usualSuites(suites: Suite[]): string[] {
+  const usable = suites.filter((suite) => suite.error === null);
+  const own = usable.filter((suite) => !suite.built_in);
+  const usual = own.length > 0 ? own : usable.filter((suite) => suite.name === 'crucible-basics');
+  return usual.map((suite) => suite.name);
+}
+
 export function SubmitView() {
   const models = useResource('models', (signal) => api.models(signal));
   const suites = useResource('suites', (signal) => api.suites(signal));
@@ -70,9 +79,7 @@ export function SubmitView() {
   useEffect(() => {
     if (asked === 'sweep' || asked === 'merge') change({ mode: asked });
   }, [asked]);
-  const usable =
-    suites.data?.items.filter((suite) => suite.error === null).map((suite) => suite.name) ?? [];
-  const chosen = draft.value.suites ?? new Set(usable);
+  const chosen = draft.value.suites ?? new Set(usualSuites(suites.data?.items ?? []));
   const run = async (action: (names: string[]) => Promise<void>) => {
     setBusy(true);
     await action([...chosen]);

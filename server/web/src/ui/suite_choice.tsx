@@ -29,7 +29,7 @@ export function SuiteChoice({ legend, suites, chosen, onChange }: Props) {
           />
           <span>{suite.name}</span>
           {suite.error === null ? (
-            <span class="muted">{suite.items} items</span>
+            <span class="muted">{suite.items > 0 ? `${suite.items} items` : 'built in'}</span>
           ) : (
             <span class="text-bad">{suite.error}</span>
           )}
