@@ -70,24 +70,12 @@ std::string fault_of(const GenerationResult& result, const std::optional<double>
   return "";
 }
 
-}  // namespace
-
-Judge::Judge(engine::LanguageModel& model, Rubric rubric, JudgeSettings settings)
-    : model_(model), rubric_(std::move(rubric)), settings_(std::move(settings)) {
-  if (settings_.name.empty()) settings_.name = model_.description().architecture;
-  const Digest digest = Sha256()
-                            .field(rubric_.digest().hex())
-                            .field(std::to_string(settings_.max_new_tokens))
-                            .finish();
-  identity_ = column_name(settings_.name) + "@" + digest.hex().substr(0, kIdentityDigits);
-}
-
-Result<const JudgePrompt*> Judge::prompt_for(const task::Item& item, bool pair,
-                                             unsigned turn) const {
-  const bool wants_reference = rubric_.reference_categories.contains(category_of(item));
-  const JudgePrompt* prompt = rubric_.find({pair, wants_reference, turn > 1});
+Result<const JudgePrompt*> prompt_for(const Rubric& rubric, const task::Item& item, bool pair,
+                                      unsigned turn) {
+  const bool wants_reference = rubric.reference_categories.contains(category_of(item));
+  const JudgePrompt* prompt = rubric.find({pair, wants_reference, turn > 1});
   if (prompt == nullptr) {
-    return fail(ErrorCode::kUnsupported, "rubric " + rubric_.name + " has no prompt to " +
+    return fail(ErrorCode::kUnsupported, "rubric " + rubric.name + " has no prompt to " +
                                              (pair ? "compare answers" : "rate an answer") +
                                              (wants_reference ? " with a reference" : "") +
                                              (turn > 1 ? " to a later turn" : ""));
@@ -100,10 +88,25 @@ Result<const JudgePrompt*> Judge::prompt_for(const task::Item& item, bool pair,
   return prompt;
 }
 
-Status Judge::prepare(task::Task& task) const {
+}  // namespace
+
+std::string judge_identity(const Rubric& rubric, const JudgeSettings& settings) {
+  const Digest digest =
+      Sha256().field(rubric.digest().hex()).field(std::to_string(settings.max_new_tokens)).finish();
+  return column_name(settings.name) + "@" + digest.hex().substr(0, kIdentityDigits);
+}
+
+Judge::Judge(engine::LanguageModel& model, Rubric rubric, JudgeSettings settings)
+    : model_(model), rubric_(std::move(rubric)), settings_(std::move(settings)) {
+  if (settings_.name.empty()) settings_.name = model_.description().architecture;
+  identity_ = judge_identity(rubric_, settings_);
+}
+
+Status prepare(task::Task& task, const Rubric& rubric, const JudgeSettings& settings) {
   if (task.output_type != task::OutputType::kConversation) {
     return fail(ErrorCode::kUnsupported, "task " + task.name + " has no conversations to judge");
   }
+  const std::string identity = judge_identity(rubric, settings);
   std::set<std::string> categories;
   std::size_t most_turns = 0;
   for (const task::Item& item : task.items) {
@@ -115,10 +118,10 @@ Status Judge::prepare(task::Task& task) const {
                                                " turns; a judge's prompts show one or two");
     }
     for (unsigned turn = 1; turn <= item.turns.size(); ++turn) {
-      if (auto prompt = prompt_for(item, false, turn); !prompt) return fail(prompt.error());
+      if (auto prompt = prompt_for(rubric, item, false, turn); !prompt) return fail(prompt.error());
     }
   }
-  task.filters = {{identity_, {}}};
+  task.filters = {{identity, {}}};
   task.metrics = {{"rating", kPartsMean, true, {}}};
   for (std::size_t turn = 1; turn <= most_turns && most_turns > 1; ++turn) {
     task.metrics.push_back({"rating_turn_" + std::to_string(turn), kPartsMean, true, {}});
@@ -131,14 +134,14 @@ Status Judge::prepare(task::Task& task) const {
   task.metrics.push_back({"no_verdict", "mean", false, {}});
   task.process_results = "mt_bench";
   task.primary_metric = "rating";
-  task.primary_filter = identity_;
-  task.config["judge"] = {{"identity", identity_},
-                          {"model", settings_.name},
-                          {"rubric", rubric_.name},
-                          {"rubric_digest", rubric_.digest().hex()},
-                          {"max_new_tokens", settings_.max_new_tokens},
-                          {"seed", settings_.seed}};
-  task.digest = Sha256().field(task_digest(task).hex()).field(identity_).finish();
+  task.primary_filter = identity;
+  task.config["judge"] = {{"identity", identity},
+                          {"model", settings.name},
+                          {"rubric", rubric.name},
+                          {"rubric_digest", rubric.digest().hex()},
+                          {"max_new_tokens", settings.max_new_tokens},
+                          {"seed", settings.seed}};
+  task.digest = Sha256().field(task_digest(task).hex()).field(identity).finish();
   return {};
 }
 
@@ -155,11 +158,12 @@ void set_filter(task::ScoreRule& rule, const std::set<std::string>& tasks,
 
 }  // namespace
 
-Status Judge::prepare(task::Suite& suite) const {
+Status prepare(task::Suite& suite, const Rubric& rubric, const JudgeSettings& settings) {
+  const std::string identity = judge_identity(rubric, settings);
   std::set<std::string> judged;
   for (task::Task& task : suite.tasks) {
     if (task.output_type != task::OutputType::kConversation) continue;
-    if (auto prepared = prepare(task); !prepared) {
+    if (auto prepared = prepare(task, rubric, settings); !prepared) {
       return fail(std::move(prepared.error()).with_context("task " + task.name));
     }
     judged.insert(task.name);
@@ -167,8 +171,8 @@ Status Judge::prepare(task::Suite& suite) const {
   if (judged.empty()) {
     return fail(ErrorCode::kInvalidArgument, "suite " + suite.name + " has nothing to judge");
   }
-  set_filter(suite.score, judged, identity_);
-  suite.digest = Sha256().field(suite.digest.hex()).field(identity_).finish();
+  set_filter(suite.score, judged, identity);
+  suite.digest = Sha256().field(suite.digest.hex()).field(identity).finish();
   return {};
 }
 
@@ -222,7 +226,7 @@ Result<std::vector<Rating>> Judge::rate(std::span<const Conversation> conversati
   std::vector<std::pair<const JudgePrompt*, std::string>> prompts;
   for (const Conversation& talk : conversations) {
     for (unsigned turn = 1; turn <= talk.answers.size(); ++turn) {
-      const auto prompt = prompt_for(*talk.item, false, turn);
+      const auto prompt = prompt_for(rubric_, *talk.item, false, turn);
       if (!prompt) return fail(prompt.error());
       auto values = numbered("answer", first_turns(talk.answers, turn));
       if (turn > 1) values["answer"] = talk.answers[turn - 1];
@@ -270,7 +274,7 @@ Result<std::vector<Comparison>> Judge::compare(std::span<const Conversation> fir
     const task::Item& item = *first[i].item;
     const std::size_t turns = std::min(first[i].answers.size(), second[i].answers.size());
     for (unsigned turn = 1; turn <= turns; ++turn) {
-      const auto prompt = prompt_for(item, true, turn);
+      const auto prompt = prompt_for(rubric_, item, true, turn);
       if (!prompt) return fail(prompt.error());
       Comparison one;
       for (const bool swapped : {false, true}) {

@@ -24,6 +24,17 @@ struct JudgeSettings {
   std::function<Status(const Json& line)> keep;
 };
 
+// "gpt-4@1a2b3c4d": judging model and digest of what it is told. The filter under which its scores
+// stand, so that those of different judges never share a column.
+std::string judge_identity(const Rubric& rubric, const JudgeSettings& settings);
+
+// Makes a task's metrics this judge's: filter, metrics and digest. kUnsupported: no conversations,
+// more than two turns, or no prompt for them; kNotFound: items whose category is graded against
+// reference answers that are not there.
+Status prepare(task::Task& task, const Rubric& rubric, const JudgeSettings& settings);
+// All conversation tasks of a suite, its score rule and digest with them.
+Status prepare(task::Suite& suite, const Rubric& rubric, const JudgeSettings& settings);
+
 // Answers of one conversation, turn by turn.
 struct Conversation {
   const task::Item* item = nullptr;
@@ -39,17 +50,11 @@ class Judge {
  public:
   Judge(engine::LanguageModel& model, Rubric rubric, JudgeSettings settings);
 
-  // "gpt-4@1a2b3c4d": judging model and digest of what it is told. The filter under which its
-  // scores stand, so that those of different judges never share a column.
   const std::string& identity() const { return identity_; }
   const Rubric& rubric() const { return rubric_; }
 
-  // Makes the task's metrics this judge's: filter, metrics and digest. kUnsupported: no
-  // conversations, more than two turns, or no prompt for them; kNotFound: items whose category is
-  // graded against reference answers that are not there.
-  Status prepare(task::Task& task) const;
-  // All conversation tasks of a suite, its score rule and digest with them.
-  Status prepare(task::Suite& suite) const;
+  Status prepare(task::Task& task) const { return judge::prepare(task, rubric_, settings_); }
+  Status prepare(task::Suite& suite) const { return judge::prepare(suite, rubric_, settings_); }
 
   // Rates every turn of every conversation.
   Result<std::vector<Rating>> rate(std::span<const Conversation> conversations,
@@ -70,7 +75,6 @@ class Judge {
  private:
   Result<std::string> prompt_text(const JudgePrompt& prompt, const task::Item& item, unsigned turn,
                                   const std::map<std::string, std::string>& answers) const;
-  Result<const JudgePrompt*> prompt_for(const task::Item& item, bool pair, unsigned turn) const;
   Result<std::vector<engine::GenerationResult>> ask(
       const std::vector<std::pair<const JudgePrompt*, std::string>>& prompts,
       const engine::Call& call);

@@ -167,12 +167,20 @@ Json to_json(const JobEvent& event) {
 
 Json to_json(const ModelSummary& model) { return Json{{"id", model.id}, {"name", model.name}}; }
 
+Json to_json(const EndpointModel& endpoint) {
+  return Json{{"name", endpoint.name},
+              {"prompt_logprobs", endpoint.prompt_logprobs},
+              {"generation", endpoint.generation},
+              {"chat", endpoint.chat}};
+}
+
 Json to_json(const Model& model) {
   return Json{{"id", model.id},
               {"name", model.name},
               {"origin", model.origin},
               {"digest", model.digest},
               {"path", model.path},
+              {"endpoint", model.endpoint ? to_json(*model.endpoint) : Json(nullptr)},
               {"architecture", model.architecture},
               {"dtype", model.dtype},
               {"parameters", model.parameters},
@@ -243,6 +251,7 @@ Json to_json(const SuiteInfo& suite) {
               {"error", suite.error.empty() ? Json(nullptr) : Json(suite.error)},
               {"built_in", suite.built_in},
               {"missing", suite.missing},
+              {"judge", suite.judge},
               {"tasks", suite.tasks},
               {"items", suite.items},
               {"digest", suite.digest}};

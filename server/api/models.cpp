@@ -13,7 +13,11 @@ http::Response register_model(Service& service, const http::Request& request) {
   if (!body) return std::move(body.error());
   FieldReader fields(*body);
   RegisterModel wanted;
-  wanted.path = fields.text("path", true);
+  wanted.path = fields.text("path");
+  wanted.endpoint = fields.text("endpoint");
+  if (wanted.path.empty() == wanted.endpoint.empty()) {
+    fields.fault("path", "is missing", "give the path of a folder, or an endpoint's name");
+  }
   wanted.name = fields.text("name");
   if (auto refusal = fields.finish()) return std::move(*refusal);
   const auto model = service.register_model(wanted);

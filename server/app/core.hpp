@@ -26,7 +26,8 @@ class Core {
 
  private:
   Core(pipeline::StateFolder state, std::unique_ptr<store::Store> store,
-       pipeline::ModelCatalog models, const config::Options& options, worker::PoolOptions pool);
+       pipeline::ModelCatalog models, std::vector<pipeline::JudgeSpec> judges,
+       const config::Options& options, worker::PoolOptions pool);
 
   pipeline::StateFolder state_;
   std::unique_ptr<store::Store> store_;

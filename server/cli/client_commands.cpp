@@ -159,10 +159,14 @@ int list_models(const CommonOptions& common) {
       common, [](const ApiClient& api) { return api.get("/models"); }, items_of(models_view));
 }
 
-int add_model(const std::string& path, const std::string& name, const CommonOptions& common) {
-  std::error_code ignored;
-  const std::filesystem::path absolute = std::filesystem::absolute(path, ignored);
-  Json body{{"path", absolute.lexically_normal().string()}};
+int add_model(const std::string& path, const std::string& endpoint, const std::string& name,
+              const CommonOptions& common) {
+  Json body = Json::object();
+  if (!endpoint.empty()) body["endpoint"] = endpoint;
+  if (!path.empty()) {
+    std::error_code ignored;
+    body["path"] = std::filesystem::absolute(path, ignored).lexically_normal().string();
+  }
   if (!name.empty()) body["name"] = name;
   return ask_and_show(
       common, [&](const ApiClient& api) { return api.post("/models", body); }, model_view);

@@ -36,7 +36,9 @@ int show_log(std::int64_t id, const CommonOptions& common);
 int watch(std::int64_t id, const CommonOptions& common);
 
 int list_models(const CommonOptions& common);
-int add_model(const std::string& path, const std::string& name, const CommonOptions& common);
+// A folder, or instead an endpoint by the name that the daemon's operator gave it.
+int add_model(const std::string& path, const std::string& endpoint, const std::string& name,
+              const CommonOptions& common);
 int show_model(const std::string& id_or_name, const CommonOptions& common);
 int show_model_recipe(const std::string& id_or_name, const CommonOptions& common);
 int list_suites(const CommonOptions& common);

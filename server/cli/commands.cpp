@@ -317,16 +317,20 @@ class Registry {
     name_command(models, "show", "show a model", show_model);
     name_command(models, "recipe", "print the recipe of a merged model", show_model_recipe);
     struct AddOptions {
-      std::string path, name;
+      std::string path, endpoint, name;
     };
     auto parsed = std::make_shared<Parsed<AddOptions>>();
     CLI::App& add =
-        *models.add_subcommand("add", "register a model folder on the daemon's machine");
-    add.add_option("PATH", parsed->options.path, "model folder")->required();
-    add.add_option("--name", parsed->options.name, "unique name (default: the folder's)");
+        *models.add_subcommand("add", "register a folder on the daemon's machine, or an endpoint");
+    CLI::Option* path = add.add_option("PATH", parsed->options.path, "model folder");
+    add.add_option("--endpoint", parsed->options.endpoint,
+                   "name in the daemon's --endpoints file, instead of a folder")
+        ->excludes(path);
+    add.add_option("--name", parsed->options.name,
+                   "unique name (default: the folder's or the endpoint's)");
     add_server(add, parsed->common);
     run_with(add, parsed, [](const AddOptions& options, const CommonOptions& common) {
-      return add_model(options.path, options.name, common);
+      return add_model(options.path, options.endpoint, options.name, common);
     });
   }
 

@@ -135,7 +135,7 @@ Result<task::Suite> read_named_suite(const std::string& name, const std::vector<
   if (place) return task::read_suite(*place, build);
   if (name != "mt-bench") return fail(place.error());
   return mt_bench_folder(judging_options(options).data).and_then([&](const fs::path& folder) {
-    return mt_bench_suite(folder, options.limit);
+    return judge::mt_bench_suite(folder, options.limit);
   });
 }
 
@@ -226,7 +226,7 @@ run::RunDescription description_of(const EvalCommandOptions& options,
 
 Result<Json> evaluate_one(engine::LanguageModel& model, const task::Suite& suite,
                           const EvalCommandOptions& options, run::ResultCache* cache,
-                          Judging* judging, std::stop_token stop) {
+                          judge::Judging* judging, std::stop_token stop) {
   ProgressLine line(stderr, is_terminal(stderr));
   const ProgressSink show = [&line](const Progress& progress) { line.show(progress); };
   const run::Grader grade = judging != nullptr ? judging->grader(show, stop) : nullptr;
@@ -247,7 +247,7 @@ Result<Json> evaluate_one(engine::LanguageModel& model, const task::Suite& suite
 struct Prepared {
   std::unique_ptr<engine::LanguageModel> model;
   std::vector<task::Suite> suites;
-  std::optional<Judging> judging;
+  std::optional<judge::Judging> judging;
 };
 
 bool has_conversations(const task::Suite& suite) {
@@ -269,7 +269,7 @@ Status prepare_judge(const EvalCommandOptions& options, Prepared& prepared,
     if (auto made = io::make_folders(options.out); !made) return made;
     file = fs::path(options.out) / "judgments.jsonl";
   }
-  auto judging = Judging::open(judging_options(options), file, stop);
+  auto judging = open_judging(judging_options(options), file, stop);
   if (!judging) return fail(std::move(judging.error()));
   prepared.judging.emplace(std::move(*judging));
   for (task::Suite& suite : prepared.suites) {

@@ -123,15 +123,15 @@ void show(const Json& result, const CommonOptions& common) {
 // What the judging commands have in common.
 struct Session {
   task::Task task;
-  Judging judging;
+  judge::Judging judging;
 };
 
 Result<Session> open_session(const JudgeGradeOptions& options, const std::stop_token& stop) {
   const auto folder = mt_bench_folder(options.judging.data);
   if (!folder) return fail(folder.error());
-  auto task = mt_bench_task(*folder, limit_of(options.limit));
+  auto task = judge::mt_bench_task(*folder, limit_of(options.limit));
   if (!task) return fail(std::move(task.error()));
-  auto judging = Judging::open(options.judging, options.out, stop);
+  auto judging = open_judging(options.judging, options.out, stop);
   if (!judging) return fail(std::move(judging.error()));
   return Session{std::move(*task), std::move(*judging)};
 }
@@ -242,7 +242,7 @@ int judge_answer(const JudgeAnswerOptions& options, const CommonOptions& common)
   const InterruptGuard interrupt;
   const auto folder = mt_bench_folder(options.data);
   if (!folder) return report(folder.error(), common);
-  const auto task = mt_bench_task(*folder, limit_of(options.limit));
+  const auto task = judge::mt_bench_task(*folder, limit_of(options.limit));
   if (!task) return report(task.error(), common);
   auto model = load_model(options.model, interrupt.token());
   if (!model) return report(model.error(), common);

@@ -1,13 +1,11 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
-#include <optional>
 #include <stop_token>
 #include <string>
 
-#include "evaluator/judge/judge.hpp"
-#include "evaluator/run/evaluation.hpp"
+#include "evaluator/judge/judging.hpp"
+#include "evaluator/judge/mt_bench.hpp"
 #include "server/cli/model_source.hpp"
 
 // A judge for `crucible eval` and `crucible judge`.
@@ -25,28 +23,12 @@ struct JudgingOptions {
 // --judge-name, --rubric, --judge-seed, --judge-max-new-tokens and the judge's model options.
 void add_judging_options(CLI::App& command, JudgingOptions& options);
 
-// The folder of question.jsonl, reference_answer/ and judge_prompts.jsonl. kNotFound says what to
-// fetch.
+// The folder of question.jsonl, reference_answer/ and judge_prompts.jsonl: the given one, else that
+// of the data sets. kNotFound says what to fetch.
 Result<std::filesystem::path> mt_bench_folder(const std::string& given);
-Result<task::Task> mt_bench_task(const std::filesystem::path& folder,
-                                 std::optional<std::size_t> limit);
-// One task, whose overall rating is the score.
-Result<task::Suite> mt_bench_suite(const std::filesystem::path& folder,
-                                   std::optional<std::size_t> limit);
 
-// A judging model with its rubric and the file that its judgments are added to.
-class Judging {
- public:
-  static Result<Judging> open(const JudgingOptions& options, const std::filesystem::path& judgments,
-                              const std::stop_token& stop);
-  judge::Judge& judge() { return *judge_; }
-  // For run::evaluate; `this` must outlive it. Progress counts judgments.
-  run::Grader grader(ProgressSink progress, std::stop_token stop);
-
- private:
-  std::unique_ptr<engine::LanguageModel> model_;
-  std::unique_ptr<judge::LineFile> file_;
-  std::unique_ptr<judge::Judge> judge_;
-};
+Result<judge::Judging> open_judging(const JudgingOptions& options,
+                                    const std::filesystem::path& judgments,
+                                    const std::stop_token& stop);
 
 }  // namespace crucible::server::cli

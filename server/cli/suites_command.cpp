@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "evaluator/judge/mt_bench.hpp"
 #include "evaluator/task/folder_datasets.hpp"
 #include "evaluator/task/generate.hpp"
 #include "evaluator/task/import_dataset.hpp"
@@ -54,20 +55,10 @@ std::string joined(const std::vector<std::string>& names) {
   return recipe::join(std::vector<std::string_view>(names.begin(), names.end()));
 }
 
-// MT-Bench is no file of tasks: its questions are read as conversations.
-task::SuiteListing mt_bench_listing() {
-  task::SuiteListing listing;
-  listing.name = "mt-bench";
-  listing.description = "MT-Bench: 80 conversations of two turns, rated by a judge";
-  listing.file = "builtin:mt-bench";
-  listing.needs = {"mt_bench"};
-  return listing;
-}
-
 std::vector<task::SuiteListing> all_suites(const SuitesOptions& options) {
   auto listings = task::list_suites(suite_folders(options));
   for (auto& listing : task::list_builtin_suites()) listings.push_back(std::move(listing));
-  listings.push_back(mt_bench_listing());
+  listings.push_back(judge::mt_bench_listing());
   return listings;
 }
 

@@ -84,6 +84,16 @@ Key folders_key(std::string_view name, std::string_view meaning,
           }};
 }
 
+Key file_key(std::string_view name, std::string_view meaning,
+             std::filesystem::path Options::* member) {
+  return {name, meaning, false,
+          [=](Options& options, const Values& values) -> Status {
+            options.*member = values.back();
+            return {};
+          },
+          [=](const Options& options) { return (options.*member).string(); }};
+}
+
 Key state_key() {
   return {"state", "folder of the database, merged models and logs", false,
           [](Options& options, const Values& values) -> Status {
@@ -182,6 +192,8 @@ std::span<const Key> keys() {
                "folder of what models answered, so that an evaluation goes on where it stopped; "
                "none = nothing is kept",
                &O::evaluation_cache, {}),
+      file_key("endpoints", "YAML file that names OpenAI-style endpoints and judges",
+               &O::endpoints),
       number_key<unsigned>("threads", "threads of a worker; 0 = one per hardware thread",
                            &O::threads, 0, 1024),
       number_key<std::size_t>("max-merges", "merges at a time", &O::max_merges, 1, 64),

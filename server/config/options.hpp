@@ -27,7 +27,8 @@ struct Options {
   std::vector<std::filesystem::path> datasets;
   std::string
       evaluation_cache;  // "" = cache/evaluations in the state folder, "none" = nothing kept
-  unsigned threads = 0;  // a worker's; 0 = one per hardware thread
+  std::filesystem::path endpoints;  // YAML file of endpoints and judges; "" = none
+  unsigned threads = 0;             // a worker's; 0 = one per hardware thread
   std::size_t max_merges = 1;
   std::size_t max_evaluations = 1;
   std::uint64_t memory_bytes = 512ULL << 20;     // tensor buffers of one merge

@@ -51,12 +51,36 @@ Result<nlohmann::json> EvaluationStage::prepare(const queue::Lease& lease) {
   spec.model_folder = model->model.path;
   spec.model_name = model->model.name;
   spec.model_digest = model->model.digest;
+  if (auto status = name_sources(*suite, model->model, spec); !status) {
+    return fail(std::move(status).error());
+  }
   spec.suite_file = suite->file.string();
   for (const auto& folder : limits_.datasets) spec.datasets.push_back(folder.string());
   spec.cache = limits_.evaluation_cache.string();
   spec.threads = limits_.threads;
   spec.out = staged(lease).string();
   return to_json(spec);
+}
+
+// Endpoints keep their answers below the cache, so that none is paid twice.
+Status EvaluationStage::name_sources(const SuiteEntry& suite, const Model& model,
+                                     EvaluationSpec& spec) const {
+  const auto cached = [&](endpoint::EndpointOptions options) {
+    if (!limits_.evaluation_cache.empty()) options.cache = limits_.evaluation_cache / "endpoints";
+    return options;
+  };
+  if (model.endpoint) {
+    auto options = models_.endpoint_of(model);
+    if (!options) return fail(std::move(options).error());
+    spec.endpoint = to_json(cached(std::move(*options)));
+  }
+  if (suite.info.judge.empty()) return {};
+  const JudgeSpec* known = suites_.judge(suite.info.judge);
+  if (known == nullptr) return fail(ErrorCode::kNotFound, "no judge " + suite.info.judge);
+  JudgeSpec judge = *known;
+  judge.endpoint = cached(std::move(judge.endpoint));
+  spec.judge = to_json(judge);
+  return {};
 }
 
 // The same key means the same scores, so a folder that a stopped daemon published is as good as

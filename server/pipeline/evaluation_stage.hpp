@@ -26,6 +26,7 @@ class EvaluationStage : public Stage {
 
  private:
   Result<store::StoredModel> model_of(const queue::Lease& lease);
+  Status name_sources(const SuiteEntry& suite, const Model& model, EvaluationSpec& spec) const;
   Status publish(const queue::Lease& lease, const std::filesystem::path& target);
   std::filesystem::path staged(const queue::Lease& lease) const;
 

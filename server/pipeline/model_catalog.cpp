@@ -65,7 +65,7 @@ Status check_name(const std::string& name) {
 
 Result<ModelCatalog> ModelCatalog::open(store::Store& store, const Clock& clock,
                                         const std::vector<std::filesystem::path>& roots,
-                                        unsigned threads) {
+                                        unsigned threads, Endpoints endpoints) {
   std::vector<std::filesystem::path> canonical;
   for (const auto& root : roots) {
     std::error_code error;
@@ -76,7 +76,7 @@ Result<ModelCatalog> ModelCatalog::open(store::Store& store, const Clock& clock,
     }
     canonical.push_back(std::move(path));
   }
-  return ModelCatalog(store, clock, std::move(canonical), threads);
+  return ModelCatalog(store, clock, std::move(canonical), threads, std::move(endpoints));
 }
 
 bool ModelCatalog::beneath_root(const std::filesystem::path& canonical) const {
@@ -160,6 +160,11 @@ Result<store::NewModel> ModelCatalog::inspect(const std::filesystem::path& folde
 
 Status ModelCatalog::check_unchanged(const store::StoredModel& stored) const {
   const Model& model = stored.model;
+  if (model.endpoint) {
+    auto options = endpoint_of(model);
+    if (!options) return fail(std::move(options).error());
+    return {};
+  }
   auto now = folder_fingerprint(model.path);
   if (!now) {
     return fail(ErrorCode::kConflict, fmt::format("the files of model {} cannot be read: {}",
@@ -194,19 +199,24 @@ Result<store::StoredModel> ModelCatalog::ensure_registered(const std::filesystem
   if (*known) return known_folder(**known);
   auto added = inspect(folder);
   if (!added) return fail(std::move(added).error());
+  return insert(std::move(*added), name, folder.filename().string());
+}
+
+Result<store::StoredModel> ModelCatalog::insert(store::NewModel added, const std::string& name,
+                                                const std::string& usual_name) {
   return store_->write([&](store::Database& database) -> Result<store::StoredModel> {
-    auto raced = store::find_model_by_path(database, folder.string());
+    auto raced = store::find_model_by_path(database, added.model.path);
     if (!raced) return fail(std::move(raced).error());
     if (*raced) return std::move(**raced);
-    auto free = store::free_model_name(database, name.empty() ? folder.filename().string() : name);
+    auto free = store::free_model_name(database, name.empty() ? usual_name : name);
     if (!free) return fail(std::move(free).error());
     if (!name.empty() && *free != name) {
       Error error{ErrorCode::kConflict, fmt::format("there is already a model \"{}\"", name), {}};
       error.faults.push_back({"name", "is taken", fmt::format("\"{}\" is free", *free)});
       return fail(std::move(error));
     }
-    added->model.name = std::move(*free);
-    auto id = store::insert_model(database, *added);
+    added.model.name = std::move(*free);
+    auto id = store::insert_model(database, added);
     if (!id) return fail(std::move(id).error());
     return store::get_model(database, *id);
   });
@@ -242,6 +252,10 @@ Result<std::filesystem::path> ModelCatalog::find_folder(
     return store::find_model_by_path(database, reference.path);
   });
   if (!known) return fail(std::move(known).error());
+  if (*known && (*known)->model.endpoint) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} is an endpoint, which has no weights to merge", reference.path));
+  }
   if (*known) return std::filesystem::path((*known)->model.path);
   return locate(reference.path);
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "evaluator/endpoint/endpoint_options.hpp"
 #include "merger/checkpoint/checkpoint.hpp"
 #include "server/pipeline/merge_order.hpp"
 #include "server/queue/clock.hpp"
@@ -41,6 +42,9 @@ struct ResolvedInputs {
 // Folders of models and adapters by reference, as ModelReference::text() writes it.
 using ModelFolders = std::map<std::string, std::filesystem::path>;
 
+// Named by the operator.
+using Endpoints = std::map<std::string, endpoint::EndpointOptions>;
+
 // A model's or job's name: kInvalidArgument with a fault at `name`. "" is allowed.
 Status check_name(const std::string& name);
 
@@ -50,7 +54,14 @@ class ModelCatalog {
   // kNotFound.
   static Result<ModelCatalog> open(store::Store& store, const Clock& clock,
                                    const std::vector<std::filesystem::path>& roots,
-                                   unsigned threads);
+                                   unsigned threads, Endpoints endpoints = {});
+
+  // Asks the endpoint what it can answer. The same endpoint again returns the first model.
+  // kNotFound: the operator named no such endpoint; kConflict: the name is taken, or the endpoint
+  // leads elsewhere than when it was registered; kUnavailable and kPermission as EndpointClient.
+  Result<Model> register_endpoint(const std::string& endpoint, const std::string& name);
+  // Its settings now; errors as check_unchanged.
+  Result<endpoint::EndpointOptions> endpoint_of(const Model& model) const;
 
   // Hashes the folder's weights the first time. The same folder again returns the first model.
   // kPermission outside the roots (symbolic links followed), kConflict when the name is taken or
@@ -73,8 +84,12 @@ class ModelCatalog {
 
  private:
   ModelCatalog(store::Store& store, const Clock& clock, std::vector<std::filesystem::path> roots,
-               unsigned threads)
-      : store_(&store), clock_(&clock), roots_(std::move(roots)), threads_(threads) {}
+               unsigned threads, Endpoints endpoints)
+      : store_(&store),
+        clock_(&clock),
+        roots_(std::move(roots)),
+        threads_(threads),
+        endpoints_(std::move(endpoints)) {}
 
   Result<std::filesystem::path> locate(const std::string& path) const;
   bool beneath_root(const std::filesystem::path& canonical) const;
@@ -82,6 +97,8 @@ class ModelCatalog {
   Result<std::filesystem::path> find_folder(const recipe::ModelReference& reference) const;
   Result<store::StoredModel> ensure_registered(const std::filesystem::path& folder,
                                                const std::string& name);
+  Result<store::StoredModel> insert(store::NewModel added, const std::string& name,
+                                    const std::string& usual_name);
   Result<store::StoredModel> known_folder(const store::StoredModel& known);
   Result<store::NewModel> inspect(const std::filesystem::path& folder) const;
   Result<ResolvedAdapter> inspect_adapter(const std::string& path) const;
@@ -93,6 +110,7 @@ class ModelCatalog {
   const Clock* clock_;
   std::vector<std::filesystem::path> roots_;
   unsigned threads_;
+  Endpoints endpoints_;
 };
 
 }  // namespace crucible::server::pipeline

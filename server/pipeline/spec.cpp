@@ -57,6 +57,8 @@ json to_json(const EvaluationSpec& spec) {
           {"model_folder", spec.model_folder},
           {"model_name", spec.model_name},
           {"model_digest", spec.model_digest},
+          {"endpoint", spec.endpoint},
+          {"judge", spec.judge},
           {"suite_file", spec.suite_file},
           {"datasets", spec.datasets},
           {"cache", spec.cache},
@@ -109,7 +111,8 @@ Result<MergeSpec> merge_spec_from(const json& object) {
 Result<EvaluationSpec> evaluation_spec_from(const json& object) {
   return reading("evaluation spec", [&] {
     return EvaluationSpec{object.at("model_folder"), object.at("model_name"),
-                          object.at("model_digest"), object.at("suite_file"),
+                          object.at("model_digest"), object.at("endpoint"),
+                          object.at("judge"),        object.at("suite_file"),
                           object.at("datasets"),     object.at("cache"),
                           object.at("threads"),      object.at("out")};
   });

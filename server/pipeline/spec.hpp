@@ -40,6 +40,8 @@ struct EvaluationSpec {
   std::string model_folder;
   std::string model_name;
   std::string model_digest;
+  nlohmann::json endpoint;  // to_json(EndpointOptions) instead of a folder; null = none
+  nlohmann::json judge;     // to_json(JudgeSpec) for a suite that one grades; null = none
   std::string suite_file;
   std::vector<std::string> datasets;  // folders of data sets, the first wins
   std::string cache;                  // folder of kept answers; "" = none

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "evaluator/judge/mt_bench.hpp"
 #include "evaluator/task/folder_datasets.hpp"
 #include "evaluator/task/import_registry.hpp"
 #include "server/store/near.hpp"
@@ -50,6 +51,11 @@ std::optional<std::filesystem::path> generated_suite(const std::string& name) {
   return std::move(*place);
 }
 
+bool needs_logprobs(const task::Task& task) {
+  return task.output_type != task::OutputType::kGenerateUntil &&
+         task.output_type != task::OutputType::kConversation;
+}
+
 bool is_unread(const SuiteEntry& entry) {
   return entry.info.error.empty() && entry.info.digest.empty();
 }
@@ -59,10 +65,7 @@ bool is_unread(const SuiteEntry& entry) {
 SuiteEntry SuiteCatalog::entry_of(const task::SuiteListing& listing) const {
   SuiteEntry entry = outline_of(listing);
   if (!entry.info.error.empty()) return entry;
-  task::FolderDatasets datasets(datasets_);
-  task::BuildOptions build;
-  build.datasets = &datasets;
-  auto suite = task::read_suite(listing.file, build);
+  auto suite = read_suite(listing.file);
   if (!suite) {
     entry.info.error = describe(suite.error());
     return entry;
@@ -71,8 +74,39 @@ SuiteEntry SuiteCatalog::entry_of(const task::SuiteListing& listing) const {
     entry.info.tasks.push_back(task.name);
     entry.info.items += static_cast<std::int64_t>(task.items.size());
   }
+  entry.info.needs_logprobs = std::ranges::any_of(suite->tasks, needs_logprobs);
   entry.info.digest = suite->digest.hex();
   return entry;
+}
+
+Result<task::Suite> SuiteCatalog::read_suite(const std::filesystem::path& file) const {
+  task::FolderDatasets datasets(datasets_);
+  task::BuildOptions build;
+  build.datasets = &datasets;
+  return task::read_suite(file, build);
+}
+
+SuiteEntry SuiteCatalog::judged_entry(const JudgeSpec& judge) const {
+  task::SuiteListing listing = judge::mt_bench_listing();
+  listing.name += "@" + judge.name;
+  listing.description += " (" + judge.name + ")";
+  SuiteEntry entry = builtin_outline(listing, datasets_);
+  entry.info.judge = judge.name;
+  if (!entry.info.error.empty()) return entry;
+  const auto suite = judged_suite(judge, datasets_);
+  if (!suite) {
+    entry.info.error = describe(suite.error());
+    return entry;
+  }
+  entry.info.tasks = {suite->tasks.front().name};
+  entry.info.items = static_cast<std::int64_t>(suite->tasks.front().items.size());
+  entry.info.digest = suite->digest.hex();
+  return entry;
+}
+
+const JudgeSpec* SuiteCatalog::judge(const std::string& name) const {
+  const auto found = std::ranges::find(judges_, name, &JudgeSpec::name);
+  return found == judges_.end() ? nullptr : &*found;
 }
 
 SuiteEntry SuiteCatalog::resolve(SuiteEntry entry) {
@@ -116,6 +150,7 @@ std::vector<SuiteEntry> SuiteCatalog::read() const {
         entries, [&](const SuiteEntry& own) { return own.info.name == listing.name; });
     if (!hidden) entries.push_back(builtin_outline(listing, datasets_));
   }
+  for (const JudgeSpec& judge : judges_) entries.push_back(judged_entry(judge));
   std::ranges::stable_sort(entries, {}, [](const SuiteEntry& entry) { return entry.info.name; });
   return entries;
 }

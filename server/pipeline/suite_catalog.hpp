@@ -7,6 +7,7 @@
 
 #include "evaluator/task/suite.hpp"
 #include "merger/base/guarded.hpp"
+#include "server/pipeline/model_sources.hpp"
 #include "server/service/records.hpp"
 
 // The suites of the configured folders and those built in. Reading one means reading all its items,
@@ -21,10 +22,12 @@ struct SuiteEntry {
 
 class SuiteCatalog {
  public:
-  // `datasets`: folders that data sets are looked up in.
+  // `datasets`: folders that data sets are looked up in. Each judge gives a suite of its own,
+  // "mt-bench@NAME".
   explicit SuiteCatalog(std::vector<std::filesystem::path> folders,
-                        std::vector<std::filesystem::path> datasets = {})
-      : folders_(std::move(folders)), datasets_(std::move(datasets)) {}
+                        std::vector<std::filesystem::path> datasets = {},
+                        std::vector<JudgeSpec> judges = {})
+      : folders_(std::move(folders)), datasets_(std::move(datasets)), judges_(std::move(judges)) {}
 
   // By name. A built-in suite that nobody has asked for has no items and no digest.
   std::vector<SuiteEntry> list();
@@ -32,6 +35,8 @@ class SuiteCatalog {
   Result<SuiteEntry> find(const std::string& name);
   // All of them, or every fault with its path: `suites[1]`. A name given twice is a fault.
   Result<std::vector<SuiteEntry>> find_all(const std::vector<std::string>& names);
+  // nullptr: the operator named no such judge.
+  const JudgeSpec* judge(const std::string& name) const;
 
  private:
   struct Cache {
@@ -41,11 +46,14 @@ class SuiteCatalog {
   std::string fingerprint() const;
   SuiteEntry entry_of(const task::SuiteListing& listing) const;
   std::vector<SuiteEntry> read() const;
+  SuiteEntry judged_entry(const JudgeSpec& judge) const;
+  Result<task::Suite> read_suite(const std::filesystem::path& file) const;
   // Reads a built-in suite and keeps what it found.
   SuiteEntry resolve(SuiteEntry entry);
 
   std::vector<std::filesystem::path> folders_;
   std::vector<std::filesystem::path> datasets_;
+  std::vector<JudgeSpec> judges_;
   Guarded<Cache> cache_;
 };
 

@@ -75,7 +75,7 @@ std::string merge_key(const MergeOrder& order, const store::NewJob& job,
 
 std::string evaluation_key(const std::string& model_digest, const std::string& suite_digest) {
   Sha256 hash;
-  hash.field("evaluation").field(engine_version()).field("llama f32 bos=never");
+  hash.field("evaluation").field(engine_version()).field("f32");
   hash.field(model_digest).field(suite_digest);
   return hash.finish().hex();
 }

@@ -86,12 +86,21 @@ struct ModelSummary {
   ModelId id = 0;
   std::string name;
 };
+// A model behind an OpenAI-style endpoint, and what the endpoint was found to answer.
+struct EndpointModel {
+  std::string name;  // of the operator's file
+  bool prompt_logprobs = false;
+  bool generation = false;
+  bool chat = false;
+};
+
 struct Model {
   ModelId id = 0;
-  std::string name;    // unique
-  std::string origin;  // "registered" or "merged"
-  std::string digest;  // content digest, hex
-  std::string path;
+  std::string name;                       // unique
+  std::string origin;                     // "registered" or "merged"
+  std::string digest;                     // content digest, hex
+  std::string path;                       // "endpoint:NAME" of one that is no folder
+  std::optional<EndpointModel> endpoint;  // none for folders
   std::string architecture;
   std::string dtype;
   std::uint64_t parameters = 0;
@@ -163,6 +172,8 @@ struct SuiteInfo {
   std::string error;  // "" = usable
   bool built_in = false;
   std::vector<std::string> missing;  // data sets that it needs and this machine lacks
+  bool needs_logprobs = false;       // of prompts; known once it has been read
+  std::string judge;                 // who grades it; "" = rules
   std::vector<std::string> tasks;
   std::int64_t items = 0;
   std::string digest;

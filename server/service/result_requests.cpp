@@ -21,6 +21,18 @@ std::map<std::string, std::string> current_digests(
   return digests;
 }
 
+// A column holds the scores of one judge: those that another one gave under the same name, before
+// the operator changed what the name stands for, are not shown beside them.
+void drop_other_judges(std::vector<store::BoardScore>& scores,
+                       const std::vector<pipeline::SuiteEntry>& suites) {
+  std::erase_if(scores, [&](const store::BoardScore& score) {
+    const auto suite = std::ranges::find_if(suites, [&](const pipeline::SuiteEntry& entry) {
+      return entry.info.name == score.suite && !entry.info.judge.empty();
+    });
+    return suite != suites.end() && suite->info.digest != score.suite_digest;
+  });
+}
+
 // Waiting jobs are cancelled, running ones asked to stop; others are left alone.
 Result<bool> cancel_any(store::Database& database, JobId id, TimeMs at) {
   auto stored = store::get_job(database, id);
@@ -47,6 +59,9 @@ Result<bool> cancel_trial(store::Database& database, JobId merge, TimeMs at) {
 }  // namespace
 
 Result<Model> DaemonService::register_model(const RegisterModel& request) {
+  if (!request.endpoint.empty()) {
+    return parts_.models.register_endpoint(request.endpoint, request.name);
+  }
   return parts_.models.register_model(request.path, request.name);
 }
 
@@ -96,7 +111,9 @@ Result<std::vector<SuiteInfo>> DaemonService::suites() {
 Result<leaderboard::ScoreTable> DaemonService::score_table(store::Database& database) {
   auto scores = store::board_scores(database);
   if (!scores) return fail(std::move(scores).error());
-  return leaderboard::ScoreTable(*scores, current_digests(parts_.suites.list()));
+  const auto suites = parts_.suites.list();
+  drop_other_judges(*scores, suites);
+  return leaderboard::ScoreTable(*scores, current_digests(suites));
 }
 
 Result<Leaderboard> DaemonService::leaderboard(const LeaderboardQuery& query) {

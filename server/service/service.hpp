@@ -23,8 +23,9 @@ struct SubmitMerge {
       idempotency_key;  // "" = none; the same key with the same request returns the first job
 };
 struct RegisterModel {
-  std::string path;  // below an allowed root
-  std::string name;  // "" = the folder's name
+  std::string path;      // below an allowed root
+  std::string endpoint;  // instead of a path: a name of the operator's file
+  std::string name;      // "" = the folder's or the endpoint's name
 };
 struct SubmitEvaluation {
   std::string model;  // id or name

@@ -62,6 +62,24 @@ Status status_of(const Result<T>& result) {
   return fail(result.error());
 }
 
+// An endpoint without log-probabilities of prompts would score chance.
+Status check_answerable(const Model& model, const std::vector<pipeline::SuiteEntry>& suites) {
+  Error error{
+      ErrorCode::kUnsupported, fmt::format("model {} cannot answer these suites", model.name), {}};
+  for (std::size_t i = 0; i < suites.size() && model.endpoint; ++i) {
+    if (!suites[i].info.needs_logprobs || model.endpoint->prompt_logprobs) continue;
+    error.faults.push_back(
+        {fmt::format("suites[{}]", i),
+         fmt::format("\"{}\" is scored by log-likelihoods, and the endpoint gives no "
+                     "log-probabilities of prompts",
+                     suites[i].info.name),
+         "serve the model by vLLM or `crucible eval-server`, or choose suites of generated "
+         "answers"});
+  }
+  if (error.faults.empty()) return {};
+  return fail(std::move(error));
+}
+
 std::vector<pipeline::SuiteToRun> to_run(const std::vector<pipeline::SuiteEntry>& entries) {
   std::vector<pipeline::SuiteToRun> suites;
   for (const auto& entry : entries) suites.push_back({entry.info.name, entry.info.digest});
@@ -191,6 +209,9 @@ Result<std::vector<Job>> DaemonService::submit_evaluation(const SubmitEvaluation
   if (!scored) return fail(std::move(scored).error());
   auto suites = parts_.suites.find_all(request.suites);
   if (!suites) return fail(std::move(suites).error());
+  if (auto status = check_answerable(*scored, *suites); !status) {
+    return fail(std::move(status).error());
+  }
   auto ids = parts_.store.write([&](store::Database& database) -> Result<Ids> {
     auto raced = store::recall_idempotency(database, request.idempotency_key, digest);
     if (!raced) return fail(std::move(raced).error());

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "nlohmann/json.hpp"
 #include "server/store/near.hpp"
 
 namespace crucible::server::store {
@@ -14,6 +15,18 @@ namespace {
 constexpr std::string_view kColumns =
     "id, name, origin, digest, path, architecture, dtype, parameters, weight_bytes, created_at, "
     "merge_method, recipe, job_id, sweep_id, fingerprint";
+
+// An endpoint's fingerprint is what it was found to answer.
+std::optional<EndpointModel> endpoint_from(const std::string& path, const std::string& found) {
+  if (!path.starts_with(kEndpointPath)) return std::nullopt;
+  const auto can = nlohmann::json::parse(found, nullptr, false);
+  EndpointModel endpoint{path.substr(kEndpointPath.size())};
+  if (!can.is_object()) return endpoint;
+  endpoint.prompt_logprobs = can.value("prompt_logprobs", false);
+  endpoint.generation = can.value("generation", false);
+  endpoint.chat = can.value("chat", false);
+  return endpoint;
+}
 
 StoredModel model_from(const Row& row) {
   StoredModel stored;
@@ -33,6 +46,7 @@ StoredModel model_from(const Row& row) {
   model.job_id = row.optional_integer(12);
   model.sweep_id = row.optional_integer(13);
   stored.fingerprint = row.text(14);
+  model.endpoint = endpoint_from(model.path, stored.fingerprint);
   return stored;
 }
 

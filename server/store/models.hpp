@@ -11,6 +11,9 @@
 // compute never changes.
 namespace crucible::server::store {
 
+// Before an endpoint's name, where other models have their folder.
+inline constexpr std::string_view kEndpointPath = "endpoint:";
+
 struct NewModel {
   Model model;              // id, parents and children are ignored
   std::string fingerprint;  // of the folder's files when they were hashed

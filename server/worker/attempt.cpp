@@ -11,13 +11,16 @@
 #include <iostream>
 #include <iterator>
 #include <new>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
 
+#include "evaluator/endpoint/endpoint_model.hpp"
 #include "evaluator/engine/hidden_states.hpp"
 #include "evaluator/engine/llama_model.hpp"
+#include "evaluator/judge/judging.hpp"
 #include "evaluator/run/compare_reports.hpp"
 #include "evaluator/run/evaluation.hpp"
 #include "evaluator/run/open_model.hpp"
@@ -29,6 +32,7 @@
 #include "merger/plan/merge.hpp"
 #include "server/pipeline/evaluation_result.hpp"
 #include "server/pipeline/model_catalog.hpp"
+#include "server/pipeline/model_sources.hpp"
 #include "server/pipeline/spec.hpp"
 
 namespace crucible::server::worker {
@@ -131,22 +135,65 @@ Status write_files(const std::filesystem::path& out, const task::Suite& suite,
   return io::sync_folder(out);
 }
 
+std::vector<std::filesystem::path> datasets_of(const pipeline::EvaluationSpec& spec) {
+  return {spec.datasets.begin(), spec.datasets.end()};
+}
+
+Result<task::Suite> suite_of(const pipeline::EvaluationSpec& spec) {
+  if (!spec.judge.is_null()) {
+    return pipeline::judged_suite(pipeline::judge_spec_from(spec.judge), datasets_of(spec));
+  }
+  task::FolderDatasets datasets(datasets_of(spec));
+  task::BuildOptions build;
+  build.datasets = &datasets;
+  return task::read_suite(spec.suite_file, build);
+}
+
+Result<std::unique_ptr<engine::LanguageModel>> open_model(const json& endpoint,
+                                                          const std::string& folder,
+                                                          unsigned threads,
+                                                          const std::stop_token& stop) {
+  if (!endpoint.is_null()) {
+    return endpoint::load_endpoint_model(pipeline::endpoint_options_from(endpoint), stop);
+  }
+  engine::LlamaOptions options;
+  options.threads = threads;
+  return run::open_model(folder, options);
+}
+
+// The suite's judge, its judgments beside the report; none where rules score.
+Result<std::optional<judge::Judging>> open_judging(const pipeline::EvaluationSpec& spec,
+                                                   const std::stop_token& stop) {
+  if (spec.judge.is_null()) return std::nullopt;
+  const pipeline::JudgeSpec judge = pipeline::judge_spec_from(spec.judge);
+  const bool is_endpoint = !judge.source.endpoint.empty();
+  auto rubric = pipeline::rubric_of(judge, datasets_of(spec));
+  if (!rubric) return fail(std::move(rubric).error());
+  auto model = open_model(is_endpoint ? pipeline::to_json(judge.endpoint) : json(),
+                          judge.source.folder.string(), spec.threads, stop);
+  if (!model) return fail(std::move(model).error().with_context("the judge"));
+  if (auto made = io::make_folders(spec.out); !made) return fail(std::move(made).error());
+  auto judging =
+      judge::Judging::open(std::move(*model), std::move(*rubric), pipeline::settings_of(judge),
+                           std::filesystem::path(spec.out) / "judgments.jsonl");
+  if (!judging) return fail(std::move(judging).error());
+  return std::optional(std::move(*judging));
+}
+
 Result<json> run_evaluation(const json& object, const ProgressSink& progress,
                             std::stop_token stop) {
   auto spec = pipeline::evaluation_spec_from(object);
   if (!spec) return fail(std::move(spec).error());
-  task::FolderDatasets datasets({spec->datasets.begin(), spec->datasets.end()});
-  task::BuildOptions build;
-  build.datasets = &datasets;
-  auto suite = task::read_suite(spec->suite_file, build);
+  auto suite = suite_of(*spec);
   if (!suite) return fail(std::move(suite).error());
   progress({"load", 0, 0, ""});
-  engine::LlamaOptions options;
-  options.threads = spec->threads;
-  auto model = run::open_model(spec->model_folder, options);
+  auto model = open_model(spec->endpoint, spec->model_folder, spec->threads, stop);
   if (!model) return fail(std::move(model).error());
+  auto judging = open_judging(*spec, stop);
+  if (!judging) return fail(std::move(judging).error());
   auto cache = open_cache(*spec);
-  auto report = run::evaluate(**model, *suite, {progress, stop, cache ? &*cache : nullptr, {}});
+  const run::Grader grade = *judging ? (*judging)->grader(progress, stop) : nullptr;
+  auto report = run::evaluate(**model, *suite, {progress, stop, cache ? &*cache : nullptr, grade});
   if (!report) return fail(std::move(report).error());
   if (report->kept_items > 0) {
     std::fprintf(stderr, "answers to %zu of %zu items were kept from before\n", report->kept_items,

@@ -167,6 +167,7 @@ export interface Suite {
   description: string;
   error: string | null; // null = usable
   built_in: boolean;
+  judge: string; // who grades it; '' = rules
   missing: string[]; // data sets that it needs and the daemon's machine lacks
   tasks: string[];
   items: number;
