@@ -14,6 +14,19 @@ namespace {
 
 using task::OutputType;
 
+// Why the longest answer that the task allows leaves no room for a prompt; "" if it does.
+std::string too_long(const task::Task& task, std::uint32_t context_length) {
+  if (context_length == 0) return "";  // not known
+  for (const task::Item& item : task.items) {
+    const std::uint32_t most = item.generation.value_or(task.generation).max_new_tokens;
+    if (most < context_length) continue;
+    return "an answer of up to " + std::to_string(most) +
+           " tokens leaves no room for a prompt in the model's context of " +
+           std::to_string(context_length);
+  }
+  return "";
+}
+
 Status check_answerable(const engine::LanguageModel& model, const task::Suite& suite,
                         const EvaluationOptions& options) {
   const engine::Capabilities able = model.capabilities();
@@ -29,6 +42,7 @@ Status check_answerable(const engine::LanguageModel& model, const task::Suite& s
           "its score would be chance";
     }
     if (conversation && !options.grade) why = "its conversations need a judge";
+    if (generates && why.empty()) why = too_long(task, model.description().context_length);
     if (!why.empty()) return fail(ErrorCode::kUnsupported, "task " + task.name + ": " + why);
   }
   return {};

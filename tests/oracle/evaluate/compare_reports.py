@@ -142,8 +142,10 @@ def check_against(results, samples, harness, check):
         check(set(scores) == set(own), f"{task}: keys {sorted(set(scores) ^ set(own))}")
         for key, value in scores.items():
             check(key in own and same(own[key], value), f"{task} {key}: {own.get(key)}, not {value}")
-    for key in ("versions", "n-shot", "higher_is_better", "n-samples", "group_subtasks"):
+    for key in ("versions", "n-shot", "n-samples", "group_subtasks"):
         check(results[key] == their_results[key], f"{key}: {results[key]}, not {their_results[key]}")
+    for task, directions in their_results["higher_is_better"].items():  # theirs are of the listed metrics only
+        check(directions.items() <= results["higher_is_better"][task].items(), f"{task} higher_is_better")
     for task, lines in their_samples.items():
         check_lines(task, samples.get(task, []), lines, check)
         check(results["task_hashes"].get(task) == their_results["task_hashes"][task], f"{task} task hash")
