@@ -6,7 +6,8 @@
 MODEL are folders; without any, the demo family and the tiny random model of every architecture in goldens/. The
 tasks are those of the folder tasks/, all output types among them. Each model is loaded once by the harness. For
 every item: the same documents, prompts, targets and predictions, log-likelihoods within 1e-4 or 1e-3 of their size
-(compare_reports.py). Models whose class this transformers lacks are named and left out: their goldens were made by
+(compare_reports.py). The harness gets the engine's context length, which ends where a sliding window or the second
+set of longrope factors begins. Models whose class this transformers lacks are named and left out: their goldens were made by
 other means. Needs torch, transformers, lm_eval. Exit status 1 where anything differs.
 """
 
@@ -30,6 +31,7 @@ from lm_eval import simple_evaluate  # noqa: E402
 from lm_eval.loggers import EvaluationTracker  # noqa: E402
 from lm_eval.models.huggingface import HFLM  # noqa: E402
 from lm_eval.tasks import TaskManager  # noqa: E402
+from transformers import PreTrainedTokenizerFast  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 FAMILY = HERE.parents[2] / "deploy" / "demo-family"
@@ -59,8 +61,11 @@ def make_tasks(folder):
     return folder
 
 
-def harness(model, tasks, limit, out):
-    lm = HFLM(pretrained=str(model), dtype="float32", device="cpu", batch_size=1)
+def harness(model, tasks, limit, out, max_length):
+    # The model's own tokenizer.json: for qwen2, transformers 5 puts rules of its own in the place of the file's.
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(model)
+    lm = HFLM(pretrained=str(model), tokenizer=tokenizer, dtype="float32", device="cpu", batch_size=1,
+              max_length=max_length)
     tracker = EvaluationTracker(output_path=str(out))
     results = simple_evaluate(lm, tasks=tasks, limit=limit, log_samples=True,
                               task_manager=TaskManager(include_path=str(pathlib.Path.cwd()), include_defaults=False))
@@ -76,9 +81,9 @@ def compare(binary, model, arguments):
     subprocess.run([binary, "eval", model, "--tasks", arguments.tasks, *limit, "--include-path", arguments.out / "tasks",
                     "--no-cache", "--out", out / "crucible"], check=True, cwd=arguments.out / "tasks",
                    stdout=subprocess.DEVNULL)
-    harness(model, arguments.tasks.split(","), arguments.limit, out / "harness")
     check = Checks()
     results, samples = load(out / "crucible", check)
+    harness(model, arguments.tasks.split(","), arguments.limit, out / "harness", results["max_length"])
     with contextlib.redirect_stdout(io.StringIO()):
         check_own(results, samples, check)
     check_against(results, samples, out / "harness", check)

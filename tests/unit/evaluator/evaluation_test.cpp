@@ -186,6 +186,19 @@ TEST(Evaluate, GeneratesAndScoresText) {
   EXPECT_NE(report->flags[0].find("generated no text"), std::string::npos);
 }
 
+TEST(Evaluate, AnswersThatLeaveNoRoomForAPromptAreRefusedBeforeAnyWork) {
+  test::ScriptedModel model(script);  // a context of 1024
+  task::Suite suite = two_tasks();
+  suite.tasks.push_back(test::generation_task("sums", {"1+1=", "2+2="}, {"2", "4"}));
+  suite.tasks.back().items[1].generation = suite.tasks.back().generation;
+  suite.tasks.back().items[1].generation->max_new_tokens = 1024;
+  const auto report = evaluate(model, suite);
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code, ErrorCode::kUnsupported);
+  EXPECT_NE(report.error().message.find("sums: an answer of up to 1024"), std::string::npos);
+  EXPECT_TRUE(model.calls.empty());
+}
+
 TEST(Evaluate, AsksEachGenerationAsOftenAsTheTaskRepeats) {
   test::ScriptedModel model(script);
   task::Task task = test::generation_task("sums", {"a", "b"}, {"x", "y"});
