@@ -141,11 +141,12 @@ Result<ChatTemplate> ChatTemplate::compile(std::string source, Json special_toke
 
 Result<std::string> ChatTemplate::apply(std::span<const engine::ChatMessage> messages,
                                         bool add_generation_prompt, bool continue_last) const {
-  if (continue_last && (add_generation_prompt || messages.empty())) {
+  if (messages.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "a chat template needs at least one message");
+  }
+  if (continue_last && add_generation_prompt) {
     return fail(ErrorCode::kInvalidArgument,
-                add_generation_prompt
-                    ? "a conversation is either continued or given a generation prompt"
-                    : "an empty conversation has no last message to continue");
+                "a conversation is either continued or given a generation prompt");
   }
   if (continue_last && source_.find("content") == std::string::npos) {
     return fail(ErrorCode::kUnsupported, "the chat template does not read \"content\"");

@@ -8,7 +8,8 @@
 #include "evaluator/template/template.hpp"
 #include "merger/checkpoint/checkpoint.hpp"
 
-// A checkpoint's chat template, as transformers' apply_chat_template renders it.
+// A checkpoint's chat template, as transformers' apply_chat_template renders it. Templates can ask
+// for the date (strftime_now): it is that of the machine, or SOURCE_DATE_EPOCH where that is set.
 namespace crucible::chat {
 
 // Const methods are safe from several threads.

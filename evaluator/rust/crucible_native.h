@@ -1,5 +1,5 @@
 // C interface of the Rust libraries that the evaluator uses (src/ implements it; keep the two together):
-// Hugging Face `tokenizers`, Jinja templates, `parquet`, `whatlang`.
+// Hugging Face `tokenizers`, Jinja templates, `parquet`, `langdetect`.
 //
 // Text is UTF-8 with an explicit length and may hold NUL bytes. Memory that a function hands out is given
 // back by crucible_native_release. Functions that can fail take `error`: on failure it is set to a message
@@ -81,9 +81,9 @@ void crucible_parquet_free(crucible_parquet* reader);
 // The next rows as the text of a JSON array of objects; empty at the end. NULL on failure.
 char* crucible_parquet_next(crucible_parquet* reader, size_t max_rows, size_t* length, char** error);
 
-// The ISO 639-1 code of the language that a text is most likely in, "" when there is none; a static
-// string, not to be released.
-const char* crucible_detect_language(const char* text, size_t length);
+// The language that langdetect 1.0.9 finds ("de", "zh-cn", "unknown"). NULL when it finds nothing to go
+// by.
+char* crucible_detect_language(const char* text, size_t text_length, size_t* length, char** error);
 
 #ifdef __cplusplus
 }

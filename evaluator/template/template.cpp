@@ -9,12 +9,24 @@ namespace {
 using native::message_of;
 using native::Owned;
 
+constexpr int kMaxDepth = 120;  // of variables: JSON is written and read recursively
+
+bool is_within(const Json& value, int depth) {
+  if (!value.is_structured()) return true;
+  if (depth == 0) return false;
+  for (const Json& item : value) {
+    if (!is_within(item, depth - 1)) return false;
+  }
+  return true;
+}
+
 // Invalid UTF-8 is replaced: a template cannot do anything with it.
 std::string dump(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string python_text(const Json& value, bool repr) {
+  if (!is_within(value, kMaxDepth)) return "...";
   const std::string json = dump(value);
   std::size_t length = 0;
   char* raw_error = nullptr;
@@ -42,6 +54,10 @@ Result<Template> Template::compile(std::string_view source, Dialect dialect) {
 
 Result<std::string> Template::render(const Json& variables, const Budget& budget) const {
   if (!handle_) return fail(ErrorCode::kInternal, "rendering a template that was moved from");
+  if (!is_within(variables, kMaxDepth)) {
+    return fail(ErrorCode::kInvalidArgument, "template: the variables are nested more than " +
+                                                 std::to_string(kMaxDepth) + " deep");
+  }
   const std::string json = dump(variables);
   const crucible_template_budget limits{budget.steps, budget.output_bytes, budget.memory_bytes};
   std::size_t length = 0;

@@ -14,7 +14,8 @@ namespace crucible::templating {
 
 using Json = nlohmann::ordered_json;
 
-// Of one rendering; a template past any of these is an error, not a hang.
+// Of one rendering; a template past any of these is an error, not a hang. Regular expressions have
+// a second in all besides, since they count no steps.
 struct Budget {
   std::uint64_t steps = 5'000'000;  // instructions
   std::uint64_t output_bytes = 16ULL << 20;

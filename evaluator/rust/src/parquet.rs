@@ -3,6 +3,7 @@
 use std::ffi::{c_char, OsStr};
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::Path;
 use std::ptr;
 
@@ -20,6 +21,11 @@ const MAX_DEPTH: u32 = 64;
 pub struct ParquetReader {
     rows: RowIter<'static>,
     row: u64,
+}
+
+/// The parquet crate panics on some damaged files.
+fn undamaged<T>(body: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| Err("the file is damaged".into()))
 }
 
 fn describe(error: impl std::fmt::Display) -> String {
@@ -173,7 +179,8 @@ pub unsafe extern "C" fn crucible_parquet_open(
 ) -> *mut ParquetReader {
     let opened = guarded(error, || {
         let path = OsStr::from_bytes(items_of(path.cast::<u8>(), length));
-        Ok(Box::into_raw(Box::new(ParquetReader::open(Path::new(path), max_bytes)?)))
+        let reader = undamaged(|| ParquetReader::open(Path::new(path), max_bytes))?;
+        Ok(Box::into_raw(Box::new(reader)))
     });
     opened.unwrap_or(ptr::null_mut())
 }
@@ -185,7 +192,7 @@ pub unsafe extern "C" fn crucible_parquet_next(
     length: *mut usize,
     error: *mut *mut c_char,
 ) -> *mut c_char {
-    guarded_text(length, error, || (*reader).next(max_rows))
+    guarded_text(length, error, || undamaged(|| (*reader).next(max_rows)))
 }
 
 #[no_mangle]

@@ -6,14 +6,14 @@ use std::rc::Rc;
 use super::args::{optional_int, optional_text, required_text, Args};
 use super::ast::*;
 use super::fault::{invalid, Res};
-use super::lookup::{attribute, attribute_or_item, no_slice};
+use super::lookup::{attribute, attribute_or_item};
 use super::methods::{call as call_method, dict_of};
 use super::ops::{arithmetic, compare, iterate, slice, FARTHEST};
 use super::print::text_of;
 use super::render::Renderer;
 use super::scope::Scope;
 use super::value::{Cells, Cycler, Dict, DictCell, Key, Number, Range, Text, Value};
-use super::{filters, tests, Dialect};
+use super::{filters, predicates, Dialect};
 
 const MAX_SANDBOX_RANGE: i128 = 100_000;
 
@@ -57,7 +57,7 @@ impl Renderer<'_> {
             Expr::Dict(entries) => {
                 let mut dict = Dict::new();
                 for (key, value) in entries {
-                    let key = Key::new(self.evaluate(key, scope)?)?;
+                    let key = Key::new(self.evaluate(key, scope)?, meter)?;
                     meter.allocate(2 * size_of::<Value>())?;
                     dict.insert(key, self.evaluate(value, scope)?);
                 }
@@ -152,8 +152,7 @@ impl Renderer<'_> {
                     part.as_ref().map(|part| self.evaluate(part, scope)).transpose()
                 };
                 let bounds = [bound(start)?, bound(stop)?, bound(step)?];
-                let cut = slice(&value, bounds, self.lookup.meter)?;
-                Ok(cut.unwrap_or_else(|| no_slice(&value, &self.lookup)))
+                slice(&value, bounds, self.lookup.meter)
             }
             Postfix::Call(arguments) => {
                 let arguments = self.arguments(arguments, scope)?;
@@ -165,7 +164,7 @@ impl Renderer<'_> {
             }
             Postfix::Test { name, arguments, negated } => {
                 let arguments = self.arguments(arguments, scope)?;
-                let passed = tests::call(self, name, &value, &arguments.positional)?;
+                let passed = predicates::call(self, name, &value, &arguments.positional)?;
                 Ok(Value::Bool(passed != *negated))
             }
         }

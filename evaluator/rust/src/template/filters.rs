@@ -4,7 +4,8 @@
 use super::args::{optional_bool, optional_int, optional_text, required, Args};
 use super::fault::{invalid, Res};
 use super::lookup::path;
-use super::methods::{pairs, sort};
+use super::meter::Meter;
+use super::methods::pairs;
 use super::ops::{arithmetic, charge_items, item, iterate, length, missing};
 use super::print::{json_of, text_of, JsonStyle};
 use super::render::Renderer;
@@ -90,6 +91,7 @@ fn batch_or_slice(renderer: &Renderer, name: &str, value: Value, args: Args) -> 
         for chunk in items.chunks(count) {
             let mut chunk = chunk.to_vec();
             if let Some(fill) = &fill {
+                charge_items(count - chunk.len(), renderer.lookup.meter)?;
                 chunk.resize(count, fill.clone());
             }
             groups.push(Value::list(chunk));
@@ -118,10 +120,14 @@ fn default(_: &Renderer, name: &str, value: Value, args: Args) -> Res<Value> {
 }
 
 /// Strings in lower case unless case counts.
-fn folded(value: Value, case_sensitive: bool) -> Value {
+fn folded(value: Value, case_sensitive: bool, meter: &Meter) -> Res<Value> {
     match &value {
-        Value::Str(text) if !case_sensitive => Value::text(lower(text)),
-        _ => value,
+        Value::Str(text) if !case_sensitive => {
+            meter.step(1 + text.len() / 64)?;
+            meter.allocate(text.len())?;
+            Ok(Value::text(lower(text)))
+        }
+        _ => Ok(value),
     }
 }
 
@@ -129,6 +135,7 @@ fn folded(value: Value, case_sensitive: bool) -> Value {
 fn sorted_by(
     items: Vec<Value>,
     reverse: bool,
+    meter: &Meter,
     key: impl Fn(&Value) -> Res<Value>,
 ) -> Res<Vec<Value>> {
     let mut keyed = Vec::with_capacity(items.len());
@@ -138,7 +145,7 @@ fn sorted_by(
     let mut fault = None;
     keyed.sort_by(|(a, _), (b, _)| {
         let (a, b) = if reverse { (b, a) } else { (a, b) };
-        let ordering = super::ops::order(a, b, Operator::Lt, 50);
+        let ordering = super::ops::order(a, b, Operator::Lt, 50, meter);
         ordering.unwrap_or_else(|error| {
             fault.get_or_insert(error);
             None
@@ -163,9 +170,9 @@ fn dict_sort(renderer: &Renderer, name: &str, value: Value, args: Args) -> Res<V
     charge_items(3 * dict.0.borrow().len(), renderer.lookup.meter)?;
     let items = pairs(&dict.0.borrow());
     let key = |pair: &Value| {
-        Ok(folded(item(pair, &at, renderer.lookup.meter)?.unwrap_or(Value::None), case))
+        folded(item(pair, &at, renderer.lookup.meter)?.unwrap_or(Value::None), case, renderer.lookup.meter)
     };
-    Ok(Value::list(sorted_by(items, optional_bool(reverse, false)?, key)?))
+    Ok(Value::list(sorted_by(items, optional_bool(reverse, false)?, renderer.lookup.meter, key)?))
 }
 
 fn first_or_last(renderer: &Renderer, name: &str, value: Value, _: Args) -> Res<Value> {
@@ -173,7 +180,10 @@ fn first_or_last(renderer: &Renderer, name: &str, value: Value, _: Args) -> Res<
         return invalid("'generator' object is not reversible");
     }
     let mut items = match &value {
-        Value::Iterator(cells) if !cells.0.borrow().is_empty() => vec![cells.0.borrow_mut().remove(0)],
+        Value::Iterator(cells) if !cells.0.borrow().is_empty() => {
+            renderer.lookup.meter.step(1 + cells.0.borrow().len() / 64)?;
+            vec![cells.0.borrow_mut().remove(0)]
+        }
         _ => iterate(&value, renderer.lookup.meter)?,
     };
     let found = if name == "last" { items.pop() } else { items.into_iter().next() };
@@ -201,6 +211,9 @@ fn to_number(_: &Renderer, name: &str, value: Value, args: Args) -> Res<Value> {
             Value::Str(text) => integer_of(text, base).or_else(|| parse_float(text).and_then(truncated)),
             other => match other.as_number() {
                 Some(Number::Int(value)) => Some(value),
+                Some(Number::Float(value)) if value.abs() >= 1e38 && value.is_finite() => {
+                    return invalid("an integer is larger than 128 bits");
+                }
                 Some(Number::Float(value)) => truncated(value),
                 None => None,
             },
@@ -242,10 +255,11 @@ fn group_by(renderer: &Renderer, name: &str, value: Value, args: Args) -> Res<Va
     let items = iterate(&value, renderer.lookup.meter)?;
     charge_items(items.len(), renderer.lookup.meter)?;
     let mut groups: Vec<(Value, Vec<Value>)> = Vec::new();
-    for item in sorted_by(items, false, |item| Ok(folded(key(item)?, case)))? {
+    let meter = renderer.lookup.meter;
+    for item in sorted_by(items, false, meter, |item| folded(key(item)?, case, meter))? {
         let own = key(&item)?;
         let same = match groups.last() {
-            Some((last, _)) => equal(&folded(last.clone(), case), &folded(own.clone(), case))?,
+            Some((last, _)) => equal(&folded(last.clone(), case, meter)?, &folded(own.clone(), case, meter)?, meter)?,
             None => false,
         };
         match groups.last_mut().filter(|_| same) {
@@ -338,7 +352,7 @@ fn select(renderer: &Renderer, name: &str, value: Value, mut args: Args) -> Res<
             None => item.clone(),
         };
         let passed = match test {
-            Some(test) => super::tests::call(renderer, test, &tested, &args.positional)?,
+            Some(test) => super::predicates::call(renderer, test, &tested, &args.positional)?,
             None => tested.truth()?,
         };
         if passed == wanted {
@@ -353,10 +367,10 @@ fn extreme(renderer: &Renderer, name: &str, value: Value, args: Args) -> Res<Val
     let case = optional_bool(case, false)?;
     let items = iterate(&value, renderer.lookup.meter)?;
     let key = |item: &Value| match &attribute {
-        None | Some(Value::None) => Ok(folded(item.clone(), case)),
-        Some(attribute) => Ok(folded(path(item, attribute, None, &renderer.lookup)?, case)),
+        None | Some(Value::None) => folded(item.clone(), case, renderer.lookup.meter),
+        Some(attribute) => folded(path(item, attribute, None, &renderer.lookup)?, case, renderer.lookup.meter),
     };
-    let ordered = sorted_by(items, name == "max", key)?;
+    let ordered = sorted_by(items, name == "max", renderer.lookup.meter, key)?;
     let empty = || missing(format!("no {name} item, sequence was empty"), renderer.lookup.strict);
     Ok(ordered.into_iter().next().unwrap_or_else(empty))
 }
@@ -400,31 +414,22 @@ fn round(_: &Renderer, name: &str, value: Value, args: Args) -> Res<Value> {
 fn sort_filter(renderer: &Renderer, name: &str, value: Value, args: Args) -> Res<Value> {
     let [reverse, case, attribute] = args.bind(name, ["reverse", "case_sensitive", "attribute"])?;
     let (reverse, case) = (optional_bool(reverse, false)?, optional_bool(case, false)?);
-    let mut items = iterate(&value, renderer.lookup.meter)?;
-    charge_items(items.len(), renderer.lookup.meter)?;
-    let attribute = match attribute {
-        None | Some(Value::None) if case => {
-            sort(&mut items, reverse)?;
-            return Ok(Value::list(items));
-        }
-        None | Some(Value::None) => None,
-        Some(attribute) => Some(attribute),
+    let meter = renderer.lookup.meter;
+    let items = iterate(&value, meter)?;
+    charge_items(items.len(), meter)?;
+    let attribute = attribute.filter(|attribute| !matches!(attribute, Value::None));
+    // Lists, as Jinja2 makes them: what is equal needs no order.
+    let key = |item: &Value| {
+        charge_items(1, meter)?;
+        let paths = match &attribute {
+            None => return Ok(Value::list(vec![folded(item.clone(), case, meter)?])),
+            Some(Value::Str(several)) => several.split(',').map(Value::text).collect(),
+            Some(one) => vec![one.clone()],
+        };
+        let keys = paths.iter().map(|one| folded(path(item, one, None, &renderer.lookup)?, case, meter));
+        Ok(Value::list(keys.collect::<Res<_>>()?))
     };
-    let key = |item: &Value| match attribute.as_ref().and_then(Value::as_str) {
-        None if attribute.is_none() => Ok(folded(item.clone(), case)),
-        Some(several) if several.contains(',') => {
-            let mut keys = Vec::new();
-            for one in several.split(',') {
-                keys.push(folded(path(item, &Value::text(one), None, &renderer.lookup)?, case));
-            }
-            Ok(Value::list(keys))
-        }
-        _ => {
-            let attribute = attribute.as_ref().unwrap_or(&Value::None);
-            Ok(folded(path(item, attribute, None, &renderer.lookup)?, case))
-        }
-    };
-    Ok(Value::list(sorted_by(items, reverse, key)?))
+    Ok(Value::list(sorted_by(items, reverse, meter, key)?))
 }
 
 fn sum(renderer: &Renderer, name: &str, value: Value, args: Args) -> Res<Value> {
@@ -483,7 +488,7 @@ fn unique(renderer: &Renderer, name: &str, value: Value, args: Args) -> Res<Valu
             None | Some(Value::None) => item.clone(),
             Some(attribute) => path(&item, attribute, None, &renderer.lookup)?,
         };
-        if seen.insert(super::value::Key::new(folded(key, case))?, Value::None).is_none() {
+        if seen.insert(super::value::Key::new(folded(key, case, renderer.lookup.meter)?, renderer.lookup.meter)?, Value::None).is_none() {
             kept.push(item);
         }
     }

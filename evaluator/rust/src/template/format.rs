@@ -1,10 +1,13 @@
 //! `'%5.2f' % x` and `'{:>8}'.format(x)`.
 
+use std::rc::Rc;
+
 use super::fault::{invalid, over_budget, Res};
 use super::lookup::{attribute_or_item, Lookup};
 use super::meter::Meter;
 use super::print::{repr_of, text_of};
-use super::value::{Dict, Key, Number, Value};
+use super::ops::charge_items;
+use super::value::{DictCell, Key, Number, Value};
 
 const MAX_WIDTH: usize = 1 << 20;
 
@@ -61,11 +64,23 @@ fn grouped(digits: &str, group: Option<char>) -> String {
     out + &digits[whole..]
 }
 
+/// Digits that a float can have behind its point; what is behind them is zeros.
+const MAX_DIGITS: usize = 1100;
+
+fn zeros(precision: usize) -> String {
+    "0".repeat(precision.saturating_sub(MAX_DIGITS))
+}
+
+fn fixed_form(value: f64, precision: usize) -> String {
+    format!("{value:.*}{}", precision.min(MAX_DIGITS), zeros(precision))
+}
+
 fn exponent_form(value: f64, precision: usize) -> String {
-    let text = format!("{value:.precision$e}");
+    let text = format!("{value:.*e}", precision.min(MAX_DIGITS));
     let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    format!("{digits}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs())
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}{}e{sign}{:02}", zeros(precision), exponent.abs())
 }
 
 /// C's %g: `precision` significant digits, trailing zeros dropped.
@@ -77,7 +92,7 @@ fn general_form(value: f64, precision: usize, keep_zeros: bool) -> String {
         let (digits, tail) = scientific.split_once('e').unwrap_or((&scientific, ""));
         (digits.to_string(), format!("e{tail}"))
     } else {
-        (format!("{value:.*}", (precision as i32 - 1 - exponent).max(0) as usize), String::new())
+        (fixed_form(value, (precision as i32 - 1 - exponent).max(0) as usize), String::new())
     };
     if keep_zeros || !digits.contains('.') {
         return digits + &tail;
@@ -93,10 +108,10 @@ fn write_float(value: f64, spec: &Spec) -> Res<String> {
         if value.is_nan() { "nan".into() } else { "inf".into() }
     } else {
         match spec.kind {
-            'f' | 'F' => format!("{magnitude:.precision$}"),
+            'f' | 'F' => fixed_form(magnitude, precision),
             'e' | 'E' => exponent_form(magnitude, precision),
             'g' | 'G' => general_form(magnitude, precision, spec.alternate),
-            '%' => format!("{:.precision$}%", magnitude * 100.0),
+            '%' => fixed_form(magnitude * 100.0, precision) + "%",
             _ if spec.precision.is_some() => general_form(magnitude, precision, false),
             _ => super::strings::float_repr(magnitude),
         }
@@ -127,9 +142,14 @@ fn write_text(text: &str, spec: &Spec) -> String {
 
 /// `pattern % arguments`.
 pub fn percent(pattern: &str, arguments: &Value, meter: &Meter) -> Res<String> {
+    meter.step(1 + pattern.len() / 64)?;
+    meter.allocate(pattern.len())?;
     let (positional, mapping) = match arguments {
-        Value::Tuple(cells) => (cells.0.borrow().clone(), None),
-        Value::Dict(dict) => (vec![arguments.clone()], Some(dict.0.borrow().clone())),
+        Value::Tuple(cells) => {
+            charge_items(cells.0.borrow().len(), meter)?;
+            (cells.0.borrow().clone(), None)
+        }
+        Value::Dict(dict) => (vec![arguments.clone()], Some(dict.clone())),
         other => (vec![other.clone()], None),
     };
     let mut source = PercentArguments { positional, used: 0, mapping };
@@ -142,7 +162,8 @@ pub fn percent(pattern: &str, arguments: &Value, meter: &Meter) -> Res<String> {
         out.push_str(&text);
         rest = &rest[at + 1 + length..];
     }
-    if source.mapping.is_none() && source.used < source.positional.len() {
+    let is_mapping = matches!(arguments, Value::Dict(_) | Value::List(_) | Value::Range(_));
+    if !is_mapping && source.used < source.positional.len() {
         return invalid("not all arguments converted during string formatting");
     }
     Ok(out + rest)
@@ -151,7 +172,7 @@ pub fn percent(pattern: &str, arguments: &Value, meter: &Meter) -> Res<String> {
 struct PercentArguments {
     positional: Vec<Value>,
     used: usize,
-    mapping: Option<Dict>,
+    mapping: Option<Rc<DictCell>>,
 }
 
 impl PercentArguments {
@@ -169,7 +190,8 @@ impl PercentArguments {
         let mut value = None;
         if let (Some(inner), Some(mapping)) = (rest.strip_prefix('('), &self.mapping) {
             let Some((name, behind)) = inner.split_once(')') else { return invalid("incomplete format key") };
-            let found = mapping.get(&Key::text(name)).cloned();
+            meter.step(1 + name.len() / 64)?;
+            let found = mapping.0.borrow().get(&Key::text(name)).cloned();
             value = Some(found.map_or_else(|| invalid(format!("key '{name}' is missing")), Ok)?);
             rest = behind;
         }
@@ -233,7 +255,9 @@ fn percent_value(value: &Value, kind: char, mut spec: Spec, meter: &Meter) -> Re
         }
         'd' | 'i' | 'u' | 'x' | 'X' | 'o' | 'c' => match value.as_number() {
             Some(Number::Int(value)) => write_int(value, &spec),
-            Some(Number::Float(value)) if matches!(kind, 'd' | 'i' | 'u') => write_int(value.trunc() as i128, &spec),
+            Some(Number::Float(value)) if matches!(kind, 'd' | 'i' | 'u') && value.abs() < 1e38 => {
+                write_int(value.trunc() as i128, &spec)
+            }
             _ => invalid(format!("%{kind} format: a number is required, not {}", value.type_name())),
         },
         'f' | 'F' | 'e' | 'E' | 'g' | 'G' => match value.as_number() {

@@ -96,11 +96,10 @@ impl<'a> Lexer<'a> {
         let kind = rest.as_bytes()[begin + 1];
         let sign = rest[begin + 2..].chars().next().filter(|c| matches!(c, '-' | '+'));
         self.text(&rest[..begin], sign, kind != b'{');
-        self.position += begin + 2;
+        self.position += begin + 2 + sign.map_or(0, |_| 1);
         if kind == b'#' {
             return self.comment();
         }
-        self.position += sign.map_or(0, |_| 1);
         if kind == b'%' {
             if let Some(length) = raw_tag(self.rest(), "raw", false) {
                 self.position += length;

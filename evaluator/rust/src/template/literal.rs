@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
         let mut key = first;
         loop {
             let value = self.value(depth - 1)?;
-            dict.insert(Key::new(key)?, value);
+            dict.insert(Key::unmetered(key)?, value);
             let comma = self.skip(",");
             if self.skip("}") {
                 return Ok(Value::dict(dict));

@@ -24,7 +24,8 @@ impl Lookup<'_> {
     fn undefined_member(&self, owner: &Value, key: &Value) -> Value {
         let message = match key {
             Value::Str(name) => {
-                format!("'{} object' has no attribute {}", owner.type_name(), string_repr(name))
+                let name: String = name.chars().take(100).collect();
+                format!("'{} object' has no attribute {}", owner.type_name(), string_repr(&name))
             }
             Value::Int(index) => format!("{} object has no element {index}", owner.type_name()),
             other => format!("{} object has no element of type {}", owner.type_name(), other.type_name()),
@@ -42,10 +43,14 @@ fn member(owner: &Value, name: &str, lookup: &Lookup) -> Res<Option<Value>> {
         Value::Cycler(_) if matches!(name, "next" | "reset" | "current") => {
             return methods::cycler_field(owner, name).map(Some)
         }
-        _ if methods::exists(owner, name) => {
+        _ if !methods::exists(owner, name) => None,
+        _ if lookup.immutable && methods::changes(owner, name) => {
+            let kind = owner.type_name();
+            Some(missing(format!("access to attribute '{name}' of '{kind}' object is unsafe"), false))
+        }
+        _ => {
             Some(Value::Method(Rc::new((owner.clone(), name.into()))))
         }
-        _ => None,
     })
 }
 
@@ -71,11 +76,6 @@ pub fn attribute_or_item(owner: &Value, key: &Value, lookup: &Lookup) -> Res<Val
         }
     }
     Ok(lookup.undefined_member(owner, key))
-}
-
-/// `slice` found nothing to cut.
-pub fn no_slice(owner: &Value, lookup: &Lookup) -> Value {
-    missing(format!("'{}' object is not subscriptable", owner.type_name()), lookup.strict)
 }
 
 /// A dotted path of attributes, as `map(attribute='a.0.b')` takes it.

@@ -1,6 +1,7 @@
 //! What one rendering may use. Memory counts what is ever made, not what is alive: a bound on both.
 
 use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 use super::fault::{over_budget, Res};
 
@@ -16,7 +17,11 @@ pub struct Budget {
 /// Rust frames of nested macros, loops and expressions; well below the stack of any thread.
 const STACK_BYTES: usize = 1 << 20;
 
+/// Regular expressions count no steps: the time of a rendering is looked at between searches.
+const SEARCH_TIME: Duration = Duration::from_secs(1);
+
 pub struct Meter {
+    started: Instant,
     budget: Budget,
     steps: Cell<u64>,
     memory: Cell<u64>,
@@ -32,7 +37,8 @@ fn stack_position() -> usize {
 impl Meter {
     pub fn new(budget: Budget) -> Meter {
         let memory = Cell::new(budget.memory_bytes);
-        Meter { budget, steps: Cell::new(budget.steps), memory, stack_base: stack_position() }
+        let (started, stack_base) = (Instant::now(), stack_position());
+        Meter { started, budget, steps: Cell::new(budget.steps), memory, stack_base }
     }
 
     pub fn step(&self, count: usize) -> Res<()> {
@@ -43,6 +49,14 @@ impl Meter {
             }
             None => over_budget(format!("took more than {} steps", self.budget.steps)),
         }
+    }
+
+    /// Before what may take long in one step.
+    pub fn watch(&self) -> Res<()> {
+        if self.started.elapsed() > SEARCH_TIME {
+            return over_budget(format!("took more than {} s", SEARCH_TIME.as_secs()));
+        }
+        Ok(())
     }
 
     /// Before anything of `bytes` is made.

@@ -6,6 +6,7 @@ use super::args::{optional_bool, optional_int, required, Args};
 use super::ast::Operator;
 use super::fault::{invalid, Fault, Res};
 use super::lookup::Lookup;
+use super::meter::Meter;
 use super::ops::{iterate, missing, order};
 use super::string_methods;
 use super::value::{equal, Cells, Dict, DictCell, Key, LoopState, Value};
@@ -30,24 +31,26 @@ pub fn exists(owner: &Value, name: &str) -> bool {
     }
 }
 
-pub fn call(owner: &Value, name: &str, args: Args, lookup: &Lookup) -> Res<Value> {
-    let changes = match owner {
+/// Whether a method changes its owner; the sandbox of chat templates has no such methods.
+pub fn changes(owner: &Value, name: &str) -> bool {
+    match owner {
         Value::List(_) => !matches!(name, "copy" | "count" | "index"),
         Value::Dict(_) => matches!(name, "clear" | "pop" | "popitem" | "setdefault" | "update"),
         _ => false,
-    };
-    if changes && lookup.immutable {
-        let kind = owner.type_name();
-        return invalid(format!("access to attribute '{name}' of '{kind}' object is unsafe"));
     }
+}
+
+pub fn call(owner: &Value, name: &str, args: Args, lookup: &Lookup) -> Res<Value> {
+    let changes = changes(owner, name);
     match owner {
         Value::Str(text) => string_methods::call(text, name, args, lookup),
         Value::List(cells) if changes => change_list(cells, name, args, lookup),
         Value::List(cells) | Value::Tuple(cells) => read_list(cells, name, args, lookup),
         Value::Dict(dict) if changes => change_dict(dict, name, args, lookup),
         Value::Dict(dict) => read_dict(dict, name, args, lookup),
-        Value::Loop(state) => loop_method(state, name, args),
+        Value::Loop(state) => loop_method(state, name, args, lookup.meter),
         Value::Int(value) => Ok(Value::Int(128 - value.unsigned_abs().leading_zeros() as i128)),
+        Value::Bool(value) => Ok(Value::Int(i128::from(*value))),
         Value::Float(value) => Ok(Value::Bool(value.fract() == 0.0)),
         Value::Cycler(_) => cycler_method(owner, name),
         _ => invalid(format!("'{name}' is not callable")),
@@ -63,7 +66,7 @@ fn read_list(cells: &Rc<Cells>, name: &str, args: Args, lookup: &Lookup) -> Res<
     let wanted = required(wanted, name, "value")?;
     let mut count = 0;
     for (index, item) in items.iter().enumerate() {
-        if equal(item, &wanted)? {
+        if equal(item, &wanted, lookup.meter)? {
             if name == "index" {
                 return Ok(Value::Int(index as i128));
             }
@@ -77,8 +80,9 @@ fn read_list(cells: &Rc<Cells>, name: &str, args: Args, lookup: &Lookup) -> Res<
 }
 
 fn change_list(cells: &Rc<Cells>, name: &str, args: Args, lookup: &Lookup) -> Res<Value> {
-    lookup.meter.allocate(size_of::<Value>())?;
     let length = cells.0.borrow().len();
+    lookup.meter.allocate(size_of::<Value>())?;
+    lookup.meter.step(1 + if name == "append" { 0 } else { length / 64 })?;
     match name {
         "append" => {
             let [value] = args.bind(name, ["value"])?;
@@ -118,7 +122,7 @@ fn change_list(cells: &Rc<Cells>, name: &str, args: Args, lookup: &Lookup) -> Re
                 return invalid("sort() takes no key here; use the sort filter");
             }
             let mut items = iterate(&Value::List(cells.clone()), lookup.meter)?;
-            sort(&mut items, optional_bool(reverse, false)?)?;
+            sort(&mut items, optional_bool(reverse, false)?, lookup.meter)?;
             *cells.0.borrow_mut() = items;
         }
         _ => {
@@ -130,11 +134,11 @@ fn change_list(cells: &Rc<Cells>, name: &str, args: Args, lookup: &Lookup) -> Re
 }
 
 /// Python's stable sort by <.
-pub fn sort(items: &mut [Value], reverse: bool) -> Res<()> {
+pub fn sort(items: &mut [Value], reverse: bool, meter: &Meter) -> Res<()> {
     let mut fault: Option<Fault> = None;
     items.sort_by(|a, b| {
         let (a, b) = if reverse { (b, a) } else { (a, b) };
-        match order(a, b, Operator::Lt, 50) {
+        match order(a, b, Operator::Lt, 50, meter) {
             Ok(ordering) => ordering.unwrap_or(std::cmp::Ordering::Equal),
             Err(error) => {
                 fault.get_or_insert(error);
@@ -151,7 +155,7 @@ fn read_dict(dict: &Rc<DictCell>, name: &str, args: Args, lookup: &Lookup) -> Re
     match name {
         "get" => {
             let [key, default] = args.bind(name, ["key", "default"])?;
-            let key = Key::new(required(key, name, "key")?)?;
+            let key = Key::new(required(key, name, "key")?, lookup.meter)?;
             Ok(entries.get(&key).cloned().or(default).unwrap_or(Value::None))
         }
         "fromkeys" => {
@@ -159,7 +163,7 @@ fn read_dict(dict: &Rc<DictCell>, name: &str, args: Args, lookup: &Lookup) -> Re
             let value = value.unwrap_or(Value::None);
             let mut made = Dict::new();
             for key in iterate(&required(keys, name, "keys")?, lookup.meter)? {
-                made.insert(Key::new(key)?, value.clone());
+                made.insert(Key::new(key, lookup.meter)?, value.clone());
             }
             Ok(Value::dict(made))
         }
@@ -197,7 +201,7 @@ fn change_dict(dict: &Rc<DictCell>, name: &str, args: Args, lookup: &Lookup) -> 
         },
         _ => {
             let [key, default] = args.bind(name, ["key", "default"])?;
-            let key = Key::new(required(key, name, "key")?)?;
+            let key = Key::new(required(key, name, "key")?, lookup.meter)?;
             if name == "setdefault" {
                 let default = default.unwrap_or(Value::None);
                 return Ok(dict.0.borrow_mut().entry(key).or_insert(default).clone());
@@ -225,7 +229,7 @@ pub fn dict_of(args: Args, lookup: &Lookup) -> Res<Dict> {
                 let (2, Some(value), Some(key)) = (pair.len(), pair.pop(), pair.pop()) else {
                     return invalid("dict() takes a mapping or pairs");
                 };
-                made.insert(Key::new(key)?, value);
+                made.insert(Key::new(key, lookup.meter)?, value);
             }
         }
         None => {}
@@ -261,7 +265,7 @@ pub fn loop_field(state: &Rc<LoopState>, name: &str, lookup: &Lookup) -> Option<
     })
 }
 
-fn loop_method(state: &Rc<LoopState>, name: &str, args: Args) -> Res<Value> {
+fn loop_method(state: &Rc<LoopState>, name: &str, args: Args, meter: &Meter) -> Res<Value> {
     if name == "cycle" {
         if args.positional.is_empty() {
             return invalid("no items for cycling given");
@@ -270,7 +274,7 @@ fn loop_method(state: &Rc<LoopState>, name: &str, args: Args) -> Res<Value> {
     }
     let now = Value::tuple(args.positional);
     let changed = match &*state.changed.borrow() {
-        Some(before) => !equal(before, &now)?,
+        Some(before) => !equal(before, &now, meter)?,
         None => true,
     };
     let old = state.changed.replace(Some(now));

@@ -4,6 +4,10 @@
 //! Rust in places (`~`, `%`, repr, chained comparisons), has no {% generation %}, and cannot bound the
 //! memory of `x ~ x`; llama.cpp's engine has no bounds at all and departs from Jinja2 on purpose
 //! where undefined and None are concatenated.
+//!
+//! Different from Jinja2, always as an error or for nothing but HTML: template inheritance and imports,
+//! the filters pprint, wordwrap, urlize, xmlattr, striptags, filesizeformat and random, whole numbers
+//! beyond 128 bits, names with two underscores; no text is marked safe (`safe` and `e` give plain text).
 
 mod args;
 mod ast;
@@ -22,12 +26,12 @@ mod meter;
 mod methods;
 mod ops;
 mod parser;
+mod predicates;
 mod print;
 mod render;
 mod scope;
 mod string_methods;
 mod strings;
-mod tests;
 mod text_filters;
 mod value;
 

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::rc::Rc;
 
 use super::ast::Operator;
-use super::fault::{invalid, Res};
+use super::fault::{invalid, Kind, Res};
 use super::format::percent;
 use super::meter::Meter;
 use super::strings::slice_indices;
@@ -151,12 +151,12 @@ fn float_arithmetic(operator: Operator, x: f64, y: f64) -> Res<f64> {
 pub fn compare(operator: Operator, a: &Value, b: &Value, meter: &Meter) -> Res<bool> {
     meter.step(1)?;
     match operator {
-        Operator::Eq => equal(a, b),
-        Operator::Ne => Ok(!equal(a, b)?),
+        Operator::Eq => equal(a, b, meter),
+        Operator::Ne => Ok(!equal(a, b, meter)?),
         Operator::In => contains(b, a, meter),
         Operator::NotIn => Ok(!contains(b, a, meter)?),
         _ => {
-            let ordering = order(a, b, operator, 50)?;
+            let ordering = order(a, b, operator, 50, meter)?;
             Ok(ordering.is_some_and(|ordering| match operator {
                 Operator::Lt => ordering.is_lt(),
                 Operator::Le => ordering.is_le(),
@@ -168,7 +168,14 @@ pub fn compare(operator: Operator, a: &Value, b: &Value, meter: &Meter) -> Res<b
 }
 
 /// None: a NaN is in it.
-pub fn order(a: &Value, b: &Value, operator: Operator, depth: u32) -> Res<Option<Ordering>> {
+pub fn order(
+    a: &Value,
+    b: &Value,
+    operator: Operator,
+    depth: u32,
+    meter: &Meter,
+) -> Res<Option<Ordering>> {
+    meter.step(1 + a.as_str().map_or(0, str::len) / 64)?;
     a.need_defined()?;
     b.need_defined()?;
     if let (Some(x), Some(y)) = (a.as_number(), b.as_number()) {
@@ -182,8 +189,8 @@ pub fn order(a: &Value, b: &Value, operator: Operator, depth: u32) -> Res<Option
         (Value::List(x), Value::List(y)) | (Value::Tuple(x), Value::Tuple(y)) if depth > 0 => {
             let (x, y) = (x.0.borrow(), y.0.borrow());
             for (a, b) in x.iter().zip(y.iter()) {
-                if !equal(a, b)? {
-                    return order(a, b, operator, depth - 1);
+                if !equal(a, b, meter)? {
+                    return order(a, b, operator, depth - 1, meter);
                 }
             }
             Ok(Some(x.len().cmp(&y.len())))
@@ -213,7 +220,7 @@ pub fn contains(container: &Value, item: &Value, meter: &Meter) -> Res<bool> {
                 )),
             }
         }
-        Value::Dict(dict) => Ok(dict.0.borrow().contains_key(&Key::new(item.clone())?)),
+        Value::Dict(dict) => Ok(dict.0.borrow().contains_key(&Key::new(item.clone(), meter)?)),
         Value::Range(range) => Ok(item.as_int().is_some_and(|value| {
             let offset = value.clamp(-2 * FARTHEST, 2 * FARTHEST) - range.start;
             offset % range.step == 0 && (0..range.length).contains(&(offset / range.step))
@@ -221,7 +228,7 @@ pub fn contains(container: &Value, item: &Value, meter: &Meter) -> Res<bool> {
         Value::Undefined(_) => Ok(false),
         _ => {
             for candidate in iterate(container, meter)? {
-                if equal(&candidate, item)? {
+                if equal(&candidate, item, meter)? {
                     return Ok(true);
                 }
             }
@@ -299,17 +306,17 @@ pub fn item(container: &Value, index: &Value, meter: &Meter) -> Res<Option<Value
         }
         Value::Range(range) => position(usize::try_from(range.length).unwrap_or(usize::MAX))
             .map(|index| Value::Int(range.start + index as i128 * range.step)),
-        Value::Dict(dict) => match Key::new(index.clone()) {
+        Value::Dict(dict) => match Key::new(index.clone(), meter) {
             Ok(key) => dict.0.borrow().get(&key).cloned(),
-            Err(fault) if matches!(index, Value::Undefined(_)) => return Err(fault),
+            Err(fault) if index.is_undefined() || fault.kind == Kind::OverBudget => return Err(fault),
             Err(_) => None,
         },
         _ => None,
     })
 }
 
-/// `container[start:stop:step]`; None when it has no slices.
-pub fn slice(container: &Value, bounds: [Option<Value>; 3], meter: &Meter) -> Res<Option<Value>> {
+/// `container[start:stop:step]`.
+pub fn slice(container: &Value, bounds: [Option<Value>; 3], meter: &Meter) -> Res<Value> {
     container.need_defined()?;
     let mut numbers = [None; 3];
     for (number, bound) in numbers.iter_mut().zip(&bounds) {
@@ -321,17 +328,17 @@ pub fn slice(container: &Value, bounds: [Option<Value>; 3], meter: &Meter) -> Re
             },
         };
     }
+    if !matches!(container, Value::Str(_) | Value::List(_) | Value::Tuple(_) | Value::Range(_)) {
+        return invalid(format!("'{}' object has no slices", container.type_name()));
+    }
     let step = numbers[2].unwrap_or(1);
     if step == 0 {
         return invalid("slice step cannot be zero");
     }
-    if !matches!(container, Value::Str(_) | Value::List(_) | Value::Tuple(_) | Value::Range(_)) {
-        return Ok(None);
-    }
     let (start, step, count) = slice_indices(length(container)? as i128, numbers[0], numbers[1], step);
     charge_items(count as usize, meter)?;
     let indices = (0..count).map(|index| (start + index * step) as usize);
-    Ok(Some(match container {
+    Ok(match container {
         Value::Str(text) => {
             let chars: Vec<char> = text.chars().collect();
             Value::text(indices.map(|index| chars[index]).collect::<String>())
@@ -339,12 +346,12 @@ pub fn slice(container: &Value, bounds: [Option<Value>; 3], meter: &Meter) -> Re
         Value::List(cells) => Value::list(indices.map(|i| cells.0.borrow()[i].clone()).collect()),
         Value::Tuple(cells) => Value::tuple(indices.map(|i| cells.0.borrow()[i].clone()).collect()),
         Value::Range(range) => Value::Range(Rc::new(Range {
-            start: range.start + start * range.step,
-            step: range.step * step,
+            start: range.start.saturating_add(start.saturating_mul(range.step)),
+            step: range.step.saturating_mul(step),
             length: count,
         })),
-        _ => return Ok(None),
-    }))
+        _ => Value::None, // the kinds were told above
+    })
 }
 
 pub fn missing(message: String, strict: bool) -> Value {

@@ -29,7 +29,6 @@ pub fn repr_of(value: &Value, meter: &Meter) -> Res<String> {
 }
 
 fn repr(value: &Value, out: &mut String, meter: &Meter, depth: u32) -> Res<()> {
-    value.use_value()?;
     if depth == 0 {
         return over_budget("a value is nested too deeply to be printed");
     }

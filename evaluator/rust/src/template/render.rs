@@ -22,6 +22,9 @@ pub struct Renderer<'a> {
     pub kept: RefCell<Vec<Rc<Scope>>>,
 }
 
+/// What a scope that a macro keeps alive takes, about.
+const SCOPE_BYTES: usize = 300;
+
 pub enum Flow {
     Normal,
     Break,
@@ -81,11 +84,11 @@ impl Renderer<'_> {
                 self.emit(out, &text_of(&text, self.lookup.meter)?)?;
             }
             StatementKind::Macro(node) => {
-                let definition = self.define(node, scope);
+                let definition = self.define(node, scope)?;
                 scope.set(&node.name, definition);
             }
             StatementKind::CallBlock { caller, call } => {
-                let caller = self.define(caller, scope);
+                let caller = self.define(caller, scope)?;
                 let text = self.call_with_caller(call, caller, scope)?;
                 self.emit(out, &text_of(&text, self.lookup.meter)?)?;
             }
@@ -107,9 +110,10 @@ impl Renderer<'_> {
         Ok(Flow::Normal)
     }
 
-    fn define(&self, node: &Arc<MacroNode>, scope: &Rc<Scope>) -> Value {
+    fn define(&self, node: &Arc<MacroNode>, scope: &Rc<Scope>) -> Res<Value> {
         self.kept.borrow_mut().push(scope.clone());
-        Value::Macro(Rc::new(Macro { node: node.clone(), scope: scope.clone() }))
+        self.lookup.meter.allocate(SCOPE_BYTES)?;
+        Ok(Value::Macro(Rc::new(Macro { node: node.clone(), scope: scope.clone() })))
     }
 
     fn captured(&self, body: &Body, scope: &Rc<Scope>) -> Res<String> {
@@ -182,10 +186,6 @@ impl Renderer<'_> {
         if let Some(condition) = &node.condition {
             items = self.filtered_items(node, items, condition, scope)?;
         }
-        if items.is_empty() {
-            self.body(&node.otherwise, &Scope::inside(scope), out)?;
-            return Ok(());
-        }
         let state = Rc::new(LoopState {
             items: Cells(RefCell::new(items)),
             index0: Cell::new(0),
@@ -196,6 +196,8 @@ impl Renderer<'_> {
         });
         let name = Text::from("loop");
         let count = state.items.0.borrow().len();
+        // As in Jinja2, an iteration that ends in `continue` is none.
+        let mut iterated = false;
         for index in 0..count {
             self.lookup.meter.step(1)?;
             state.index0.set(index);
@@ -203,9 +205,14 @@ impl Renderer<'_> {
             let item = state.items.0.borrow()[index].clone();
             self.assign(&node.target, item, &inner)?;
             inner.set(&name, Value::Loop(state.clone()));
-            if matches!(self.body(&node.body, &inner, out)?, Flow::Break) {
-                break;
+            match self.body(&node.body, &inner, out)? {
+                Flow::Normal => iterated = true,
+                Flow::Continue => {}
+                Flow::Break => break,
             }
+        }
+        if !iterated {
+            self.body(&node.otherwise, &Scope::inside(scope), out)?;
         }
         Ok(())
     }

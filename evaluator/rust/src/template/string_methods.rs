@@ -73,7 +73,8 @@ fn plain(text: &str, name: &str) -> Value {
     let all = |test: fn(char) -> bool| Value::Bool(!text.is_empty() && text.chars().all(test));
     match name {
         "upper" => Value::text(text.to_uppercase()),
-        "lower" | "casefold" => Value::text(lower(text)),
+        "casefold" => Value::text(case_fold(text)),
+        "lower" => Value::text(lower(text)),
         "capitalize" => Value::text(capitalize(text)),
         "title" => Value::text(title(text)),
         "swapcase" => Value::text(swap_case(text)),
@@ -91,16 +92,16 @@ fn plain(text: &str, name: &str) -> Value {
         ),
         "islower" => Value::Bool(is_lower(text)),
         "isupper" => Value::Bool(is_upper(text)),
-        _ => Value::Bool(text.chars().any(is_cased) && title(text) == text),
+        _ => Value::Bool(is_title(text)),
     }
 }
 
 pub fn is_lower(text: &str) -> bool {
-    text.chars().any(is_cased) && !text.chars().any(char::is_uppercase)
+    text.chars().any(char::is_lowercase) && !text.chars().any(|c| c.is_uppercase() || is_title_case(c))
 }
 
 pub fn is_upper(text: &str) -> bool {
-    text.chars().any(is_cased) && !text.chars().any(char::is_lowercase)
+    text.chars().any(char::is_uppercase) && !text.chars().any(|c| c.is_lowercase() || is_title_case(c))
 }
 
 pub fn strip<'a>(text: &'a str, method: &str, characters: Option<&str>) -> &'a str {
@@ -240,8 +241,7 @@ fn justify(text: &str, name: &str, args: Args, meter: &Meter) -> Res<Value> {
         "ljust" => format!("{text}{}", filled(missing)),
         "rjust" => format!("{}{text}", filled(missing)),
         "zfill" => {
-            let digits = text.trim_start_matches(['+', '-']);
-            let sign = if text.len() - digits.len() == 1 { &text[..1] } else { "" };
+            let sign = if text.starts_with(['+', '-']) { &text[..1] } else { "" };
             format!("{sign}{}{}", "0".repeat(missing), &text[sign.len()..])
         }
         _ => {

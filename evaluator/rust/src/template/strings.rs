@@ -55,14 +55,49 @@ pub fn is_alphanumeric(c: char) -> bool {
     is_letter(c) || c.is_numeric()
 }
 
+/// Letters that are a capital and a small one in one.
+pub fn is_title_case(c: char) -> bool {
+    let greek = matches!(c, '\u{1f88}'..='\u{1f8f}' | '\u{1f98}'..='\u{1f9f}' | '\u{1fa8}'..='\u{1faf}');
+    greek || matches!(c, 'ǅ' | 'ǈ' | 'ǋ' | 'ǲ' | '\u{1fbc}' | '\u{1fcc}' | '\u{1ffc}')
+}
+
 pub fn is_cased(c: char) -> bool {
-    c.is_lowercase() || c.is_uppercase()
+    c.is_lowercase() || c.is_uppercase() || is_title_case(c)
+}
+
+/// The first letter of a word in title case: of "ß" it is "Ss", of "ǆ" it is "ǅ".
+pub fn push_title(c: char, out: &mut String) {
+    let single = match c {
+        'Ǆ' | 'ǅ' | 'ǆ' => 'ǅ',
+        'Ǉ' | 'ǈ' | 'ǉ' => 'ǈ',
+        'Ǌ' | 'ǋ' | 'ǌ' => 'ǋ',
+        'Ǳ' | 'ǲ' | 'ǳ' => 'ǲ',
+        '\u{1f80}'..='\u{1faf}' => char::from_u32(c as u32 | 8).unwrap_or(c),
+        '\u{1fb3}' | '\u{1fc3}' | '\u{1ff3}' => char::from_u32(c as u32 + 9).unwrap_or(c),
+        c if is_title_case(c) || ('\u{10d0}'..='\u{10ff}').contains(&c) => c, // Georgian has no such form
+        _ => {
+            let mut capital = false;
+            for part in c.to_uppercase() {
+                if capital {
+                    out.extend(part.to_lowercase());
+                } else {
+                    out.push(part);
+                }
+                capital |= is_cased(part);
+            }
+            return;
+        }
+    };
+    out.push(single);
 }
 
 pub fn capitalize(text: &str) -> String {
     let mut chars = text.chars();
-    let first: String = chars.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
-    first + &lower(chars.as_str())
+    let mut out = String::new();
+    if let Some(first) = chars.next() {
+        push_title(first, &mut out);
+    }
+    out + &lower(chars.as_str())
 }
 
 pub fn lower(text: &str) -> String {
@@ -77,7 +112,7 @@ pub fn title(text: &str) -> String {
         if inside {
             out.extend(c.to_lowercase());
         } else {
-            out.extend(c.to_uppercase());
+            push_title(c, &mut out);
         }
         inside = is_cased(c);
     }
@@ -89,11 +124,40 @@ pub fn swap_case(text: &str) -> String {
     for c in text.chars() {
         if c.is_uppercase() {
             out.extend(c.to_lowercase());
-        } else {
+        } else if c.is_lowercase() {
             out.extend(c.to_uppercase());
+        } else {
+            out.push(c);
         }
     }
     out
+}
+
+/// str.casefold: small letters of capitals, so that "ß" becomes "ss". Cherokee folds to capitals.
+pub fn case_fold(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            'ı' => out.push(c),
+            '\u{13a0}'..='\u{13ff}' | '\u{ab70}'..='\u{abbf}' => out.extend(c.to_uppercase()),
+            _ => c.to_uppercase().for_each(|capital| out.extend(capital.to_lowercase())),
+        }
+    }
+    out
+}
+
+/// str.istitle: capitals only at the start of runs of cased letters, small letters only inside.
+pub fn is_title(text: &str) -> bool {
+    let mut inside = false;
+    let mut any = false;
+    for c in text.chars() {
+        if is_cased(c) && inside != c.is_lowercase() {
+            return false;
+        }
+        inside = is_cased(c);
+        any |= inside;
+    }
+    any
 }
 
 /// str.splitlines.

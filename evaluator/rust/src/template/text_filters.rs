@@ -1,5 +1,7 @@
 //! Jinja2's filters on text, and lm-evaluation-harness's regex_replace.
 
+use std::ffi::{c_int, c_ulong, c_void};
+
 use onig::{Regex, RegexOptions, Syntax};
 
 use super::args::{optional_bool, optional_int, optional_text, required_text, Args};
@@ -12,6 +14,9 @@ use super::string_methods::{replace, strip};
 use super::strings::{capitalize, lower, split_lines};
 use super::value::{Dict, Key, Value};
 
+const MAX_PATTERN_BYTES: usize = 10_000;
+const MAX_SEARCHED_BYTES: usize = 1 << 20;
+
 type Function = fn(&Renderer, &str, Value, Args) -> Res<Value>;
 
 pub fn find(name: &str) -> Option<Function> {
@@ -21,9 +26,6 @@ pub fn find(name: &str) -> Option<Function> {
         "center" => center,
         "format" => format_filter,
         "indent" => indent,
-        "pprint" => |renderer, _, value, _| {
-            Ok(Value::text(super::print::repr_of(&value, renderer.lookup.meter)?))
-        },
         "regex_replace" => regex_replace,
         "replace" => replace_filter,
         "trim" => trim,
@@ -35,6 +37,9 @@ pub fn find(name: &str) -> Option<Function> {
 /// Filters without arguments, on str(value).
 fn plain(renderer: &Renderer, name: &str, value: Value, args: Args) -> Res<Value> {
     let [] = args.bind(name, [])?;
+    if name == "urlencode" && matches!(value, Value::Dict(_) | Value::List(_) | Value::Tuple(_)) {
+        return invalid("urlencode takes a text here");
+    }
     let text = text_of(&value, renderer.lookup.meter)?;
     renderer.lookup.meter.step(1 + text.len() / 64)?;
     renderer.lookup.meter.allocate(5 * text.len())?;
@@ -165,10 +170,11 @@ fn truncate(renderer: &Renderer, name: &str, value: Value, args: Args) -> Res<Va
     if length < end_length || leeway < 0 {
         return invalid("truncate: the length is shorter than the end");
     }
-    let text = text_of(&value, renderer.lookup.meter)?;
-    if text.chars().count() as i128 <= length.saturating_add(leeway) {
-        return Ok(Value::text(text));
+    if super::ops::length(&value)? as i128 <= length.saturating_add(leeway) {
+        return Ok(value);
     }
+    let text = required_text(Some(value), name, "s")?;
+    renderer.lookup.meter.allocate(text.len())?;
     let cut: String = text.chars().take((length - end_length) as usize).collect();
     let kept = if kill { &cut } else { cut.rsplit_once(' ').map_or(cut.as_str(), |(kept, _)| kept) };
     Ok(Value::text(format!("{kept}{end}")))
@@ -182,6 +188,10 @@ fn regex_replace(renderer: &Renderer, name: &str, value: Value, args: Args) -> R
     let count = optional_int(count, name, "count")?.unwrap_or(0);
     let count = usize::try_from(count).ok().filter(|count| *count > 0).unwrap_or(usize::MAX);
     let text = required_text(Some(value), name, "string")?;
+    if pattern.len() > MAX_PATTERN_BYTES {
+        return over_budget(format!("regex_replace: the pattern is longer than {MAX_PATTERN_BYTES} bytes"));
+    }
+    renderer.lookup.meter.step(1 + pattern.len())?;
     let options = RegexOptions::REGEX_OPTION_CAPTURE_GROUP;
     let regex = match Regex::with_options(&pattern, options, Syntax::python()) {
         Ok(regex) => regex,
@@ -190,19 +200,56 @@ fn regex_replace(renderer: &Renderer, name: &str, value: Value, args: Args) -> R
     Ok(Value::text(substitute(&regex, &text, &replacement, count, renderer.lookup.meter)?))
 }
 
+extern "C" {
+    fn onig_set_retry_limit_in_search_of_match_param(param: *mut c_void, limit: c_ulong) -> c_int;
+}
+
+/// What one call of Oniguruma may do: between two steps back it can go through the whole text.
+fn search_limits(length: usize) -> onig::MatchParam {
+    let retries = (1_000_000_000 / length.max(1)).clamp(1_000, 1_000_000) as u32;
+    let mut limits = onig::MatchParam::default();
+    limits.set_retry_limit_in_match(retries);
+    // For all starts together; onig has a function for one of them only.
+    unsafe {
+        onig_set_retry_limit_in_search_of_match_param(limits.as_raw().cast(), c_ulong::from(retries));
+    }
+    limits
+}
+
+/// The first match that begins at `from` or later. In a long text every start is tried on its own, with
+/// a look at the time.
+fn search(regex: &Regex, text: &str, from: usize, meter: &Meter) -> Res<Option<onig::Region>> {
+    let options = onig::SearchOptions::SEARCH_OPTION_NONE;
+    let mut region = onig::Region::new();
+    let is_long = text.len() > 10_000;
+    let mut at = from;
+    loop {
+        meter.step(1)?;
+        meter.watch()?;
+        let limits = search_limits(text.len());
+        let found = if is_long {
+            regex.match_with_param(text, at, options, Some(&mut region), limits)
+        } else {
+            regex.search_with_param(text, at, text.len(), options, Some(&mut region), limits)
+        };
+        match found {
+            Ok(Some(_)) => return Ok(Some(region)),
+            Ok(None) if !is_long || at == text.len() => return Ok(None),
+            Ok(None) => at += text[at..].chars().next().map_or(1, char::len_utf8),
+            Err(error) => return over_budget(format!("regex_replace: {}", error.description())),
+        }
+    }
+}
+
 fn substitute(regex: &Regex, text: &str, replacement: &str, count: usize, meter: &Meter) -> Res<String> {
+    if text.len() > MAX_SEARCHED_BYTES {
+        return over_budget(format!("regex_replace: the text is longer than {MAX_SEARCHED_BYTES} bytes"));
+    }
     let mut out = String::new();
     let (mut copied, mut from, mut made) = (0, 0, 0);
     while made < count && from <= text.len() {
-        meter.step(1)?;
-        let mut region = onig::Region::new();
-        let mut limits = onig::MatchParam::default();
-        limits.set_retry_limit_in_match(1_000_000);
-        let found = regex.search_with_param(
-            text, from, text.len(), onig::SearchOptions::SEARCH_OPTION_NONE, Some(&mut region), limits,
-        );
-        let found = found.or_else(|error| over_budget(format!("regex_replace: {}", error.description())))?;
-        let Some((begin, end)) = found.and_then(|_| region.pos(0)) else { break };
+        let Some(region) = search(regex, text, from, meter)? else { break };
+        let Some((begin, end)) = region.pos(0) else { break };
         let before = out.len();
         out.push_str(&text[copied..begin]);
         expand(regex, &region, text, replacement, &mut out)?;

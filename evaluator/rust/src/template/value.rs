@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 
 use super::ast::{For, MacroNode};
 use super::fault::{invalid, Res};
+use super::meter::Meter;
 use super::scope::Scope;
 
 pub type Text = Arc<str>;
@@ -217,13 +218,16 @@ impl Number {
 }
 
 /// Python's ==. Deep values are compared to a depth that no data reaches.
-pub fn equal(a: &Value, b: &Value) -> Res<bool> {
-    equal_to_depth(a, b, 100)
+pub fn equal(a: &Value, b: &Value, meter: &Meter) -> Res<bool> {
+    equal_to_depth(a, b, 100, Some(meter))
 }
 
-fn equal_to_depth(a: &Value, b: &Value, depth: u32) -> Res<bool> {
+fn equal_to_depth(a: &Value, b: &Value, depth: u32, meter: Option<&Meter>) -> Res<bool> {
     a.use_value()?;
     b.use_value()?;
+    if let Some(meter) = meter {
+        meter.step(1 + a.as_str().map_or(0, str::len) / 64)?;
+    }
     if depth == 0 {
         return invalid("values are nested too deeply to be compared");
     }
@@ -242,7 +246,7 @@ fn equal_to_depth(a: &Value, b: &Value, depth: u32) -> Res<bool> {
                 return Ok(false);
             }
             for (a, b) in x.iter().zip(y.iter()) {
-                if !equal_to_depth(a, b, depth - 1)? {
+                if !equal_to_depth(a, b, depth - 1, meter)? {
                     return Ok(false);
                 }
             }
@@ -255,7 +259,7 @@ fn equal_to_depth(a: &Value, b: &Value, depth: u32) -> Res<bool> {
             }
             for (key, a) in x.iter() {
                 match y.get(key) {
-                    Some(b) if equal_to_depth(a, b, depth - 1)? => {}
+                    Some(b) if equal_to_depth(a, b, depth - 1, meter)? => {}
                     _ => return Ok(false),
                 }
             }
@@ -291,19 +295,28 @@ pub fn same(a: &Value, b: &Value) -> bool {
 #[derive(Clone)]
 pub struct Key(Value);
 
+/// Values in a tuple that is a key: every look-up goes through all of them.
+const MAX_KEY_PARTS: usize = 1000;
+
 impl Key {
-    pub fn new(value: Value) -> Res<Key> {
-        fn hashable(value: &Value, depth: u32) -> bool {
+    /// Charges what hashing costs.
+    pub fn new(value: Value, meter: &Meter) -> Res<Key> {
+        let key = Key::unmetered(value)?;
+        meter.step(1 + key.0.as_str().map_or(0, str::len) / 64)?;
+        Ok(key)
+    }
+    /// Of data that is read once.
+    pub fn unmetered(value: Value) -> Res<Key> {
+        fn hashable(value: &Value, left: &mut usize) -> bool {
+            *left = left.saturating_sub(1);
             match value {
                 Value::List(_) | Value::Dict(_) => false,
-                Value::Tuple(cells) => {
-                    depth > 0 && cells.0.borrow().iter().all(|v| hashable(v, depth - 1))
-                }
+                Value::Tuple(cells) => cells.0.borrow().iter().all(|v| *left > 0 && hashable(v, left)),
                 _ => true,
             }
         }
         value.use_value()?;
-        if !hashable(&value, 20) {
+        if !hashable(&value, &mut MAX_KEY_PARTS.clone()) {
             return invalid(format!("unhashable type: '{}'", value.type_name()));
         }
         Ok(Key(value))
@@ -318,7 +331,7 @@ impl Key {
 
 impl PartialEq for Key {
     fn eq(&self, other: &Key) -> bool {
-        equal(&self.0, &other.0).unwrap_or(false)
+        equal_to_depth(&self.0, &other.0, 100, None).unwrap_or(false)
     }
 }
 impl Eq for Key {}

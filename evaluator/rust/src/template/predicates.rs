@@ -41,7 +41,8 @@ pub fn call(renderer: &Renderer, name: &str, value: &Value, arguments: &[Value])
         "upper" => Ok(is_upper(&print::text_of(value, renderer.lookup.meter)?)),
         "filter" => Ok(value.as_str().is_some_and(|name| filters::exists(name, renderer.dialect))),
         "test" => Ok(value.as_str().is_some_and(|name| NAMES.binary_search(&name).is_ok())),
-        "iterable" | "sequence" => {
+        "sequence" if value.use_value().is_err() => Ok(false),
+        "iterable" => {
             value.use_value()?;
             Ok(by_type(name, value))
         }
