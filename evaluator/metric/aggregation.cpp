@@ -11,6 +11,7 @@
 
 #include "evaluator/metric/bootstrap.hpp"
 #include "evaluator/metric/corpus_metrics.hpp"
+#include "evaluator/metric/eq_bench.hpp"
 #include "evaluator/metric/scoring.hpp"
 
 namespace crucible::metric {
@@ -19,6 +20,7 @@ namespace {
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t kReplicates = 100'000;
 constexpr std::size_t kCorpusReplicates = 100;
+constexpr std::size_t kEqBenchReplicates = 10'000;
 
 using Values = std::vector<MetricValue>;
 using Indices = std::span<const std::size_t>;
@@ -277,6 +279,15 @@ Result<Estimate> aggregate_ter(const Values& values) {
   return of_corpus(values, [](const auto& r, const auto& p) { return ter_sums(r, p); }, ter_from);
 }
 
+// First and revised scores of EQ-Bench's questions; which of them counts depends on all.
+Result<Estimate> aggregate_eq_bench(const Values& values) {
+  for (const MetricValue& value : values) {
+    if (value.numbers.size() != 2) return bad("an item has no first and revised score");
+  }
+  return with_bootstrap([&](Indices indices) { return eq_bench_total(values, indices); },
+                        values.size(), kEqBenchReplicates);
+}
+
 using Aggregation = Result<Estimate> (*)(const Values&);
 const std::map<std::string_view, Aggregation>& aggregations() {
   static const std::map<std::string_view, Aggregation> kAggregations = {
@@ -295,6 +306,7 @@ const std::map<std::string_view, Aggregation>& aggregations() {
       {"chrf++", aggregate_chrf_words},
       {"ter", aggregate_ter},
       {"bypass", aggregate_bypass},
+      {"eq_bench_total", aggregate_eq_bench},
       {"agg_inst_level_acc", aggregate_parts}};
   return kAggregations;
 }
@@ -316,6 +328,7 @@ bool aggregation_fits(const task::MetricSetting& setting) {
   const bool text_aggregation = texts.contains(setting.aggregation);
   if (text_metric || text_aggregation) return text_metric && text_aggregation;
   if (weighted.contains(setting.aggregation)) return setting.metric != "acc";
+  if (setting.aggregation == "eq_bench_total") return setting.metric == "eqbench";
   return setting.metric != "likelihood";
 }
 

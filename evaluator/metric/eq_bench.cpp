@@ -1,6 +1,7 @@
 #include "evaluator/metric/eq_bench.hpp"
 
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "evaluator/metric/rule.hpp"
@@ -78,17 +79,12 @@ Result<Emotions> reference_of(const RuleInput& in, const char* key) {
 
 constexpr const char* kUnreadable = "the four emotions could not be read";
 
-using Score = std::optional<double> (*)(const Emotions&, const Emotions&);
-Result<Outcome> own_rule(const RuleInput& in, const char* reference_key, Score score) {
-  const auto reference = reference_of(in, reference_key);
-  if (!reference) return fail(reference.error());
-  const EqBenchAnswer answer = parse_eq_bench(in.answer);
-  const auto points = score(answer.first_pass, *reference);
-  Outcome out;
-  out.metrics["percent_parseable"] = number(points ? 100 : 0);
-  if (points) out.metrics["eqbench"] = number(10 * *points);
-  if (!points) out.note = kUnreadable;
-  return out;
+double or_nan(const std::optional<double>& points) {
+  return points ? 10 * *points : std::numeric_limits<double>::quiet_NaN();
+}
+
+std::optional<double> not_nan(double value) {
+  return std::isnan(value) ? std::nullopt : std::optional(value / 10);
 }
 
 }  // namespace
@@ -110,16 +106,17 @@ Emotions parse_emotions(const std::string& text) {
 EqBenchAnswer parse_eq_bench(const std::string& text) {
   constexpr std::string_view kFirst = "First pass scores:";
   constexpr std::string_view kRevised = "Revised scores:";
-  const std::size_t revised = text.find(kRevised);
-  const std::size_t first = text.find(kFirst);
   EqBenchAnswer out;
-  const std::size_t start = first == std::string::npos ? 0 : first + kFirst.size();
-  if (revised == std::string::npos || revised < start) {
-    out.first_pass = parse_emotions(text.substr(start));
-    return out;
+  const std::size_t first = text.find(kFirst);
+  if (first != std::string::npos) {
+    const std::size_t start = first + kFirst.size();
+    const std::size_t end = text.find(kRevised, start);
+    if (end != std::string::npos) out.first_pass = parse_emotions(text.substr(start, end - start));
   }
-  out.first_pass = parse_emotions(text.substr(start, revised - start));
-  out.revised = parse_emotions(text.substr(revised + kRevised.size()));
+  const std::size_t revised = text.find(kRevised);
+  if (revised != std::string::npos) {
+    out.revised = parse_emotions(text.substr(revised + kRevised.size()));
+  }
   return out;
 }
 
@@ -192,11 +189,40 @@ Result<Outcome> eq_bench_rule(const RuleInput& in) {
   return out;
 }
 
+// Both passes of one answer; a question counts as read when both are.
 Result<Outcome> eq_bench_v1_rule(const RuleInput& in) {
-  return own_rule(in, "reference_answer", eq_bench_v1_score);
+  const auto reference = reference_of(in, "reference_answer");
+  if (!reference) return fail(reference.error());
+  const EqBenchAnswer answer = parse_eq_bench(in.answer);
+  const auto first = eq_bench_v1_score(answer.first_pass, *reference);
+  const auto revised = eq_bench_v1_score(answer.revised, *reference);
+  Outcome out;
+  out.metrics["percent_parseable"] = number(first && revised ? 100 : 0);
+  if (first || revised) out.metrics["eqbench"] = {{or_nan(first), or_nan(revised)}, {}};
+  if (!first || !revised) out.note = kUnreadable;
+  return out;
 }
+
+// The first pass alone: the whole text is read.
 Result<Outcome> eq_bench_v2_rule(const RuleInput& in) {
-  return own_rule(in, "reference_answer_fullscale", eq_bench_v2_score);
+  const auto reference = reference_of(in, "reference_answer_fullscale");
+  if (!reference) return fail(reference.error());
+  const auto points = eq_bench_v2_score(parse_emotions(in.answer), *reference);
+  Outcome out;
+  out.metrics["percent_parseable"] = number(points ? 100 : 0);
+  if (points) out.metrics["eqbench"] = number(10 * *points);
+  if (!points) out.note = kUnreadable;
+  return out;
+}
+
+double eq_bench_total(const std::vector<MetricValue>& passes,
+                      std::span<const std::size_t> indices) {
+  std::vector<std::optional<double>> first, revised;
+  for (const std::size_t i : indices) {
+    first.push_back(not_nan(passes[i].numbers.at(0)));
+    revised.push_back(not_nan(passes[i].numbers.at(1)));
+  }
+  return eq_bench_total(first, revised).score;
 }
 
 }  // namespace crucible::metric

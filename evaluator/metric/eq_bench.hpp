@@ -2,9 +2,11 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "evaluator/metric/scoring.hpp"
 #include "evaluator/task/task.hpp"
 #include "merger/base/error.hpp"
 
@@ -18,11 +20,11 @@ using Emotions = std::map<std::string, double>;
 // "Remorseful: 2" pairs of a text; of one name the last counts.
 Emotions parse_emotions(const std::string& text);
 
-// An answer with a first pass, a critique and revised scores; without those headings, the first
-// pass is the whole.
+// An answer with first pass, critique and revised scores: what stands between the headings "First
+// pass scores:" and "Revised scores:", and after the latter. Empty where a heading is missing.
 struct EqBenchAnswer {
   Emotions first_pass;
-  Emotions revised;  // empty where there is none
+  Emotions revised;
 };
 EqBenchAnswer parse_eq_bench(const std::string& text);
 
@@ -43,5 +45,7 @@ struct EqBenchTotal {
 };
 EqBenchTotal eq_bench_total(const std::vector<std::optional<double>>& first_pass,
                             const std::vector<std::optional<double>>& revised);
+// The same of drawn questions' {first, revised} points of 100, NaN where unreadable.
+double eq_bench_total(const std::vector<MetricValue>& passes, std::span<const std::size_t> indices);
 
 }  // namespace crucible::metric

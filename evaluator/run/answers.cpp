@@ -1,5 +1,6 @@
 #include "evaluator/run/answers.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <type_traits>
@@ -100,18 +101,27 @@ void add_generations(const Question& question, std::size_t index, std::uint32_t 
   }
 }
 
-bool is_readable(const Task& task, const Item& item, const ItemAnswers& answers) {
+enum class Readable { kNothing, kPart, kWhole };
+
+Readable readable(const Task& task, const Item& item, const ItemAnswers& answers) {
   const auto scores = metric::score_item(task, item, answers.responses());
-  if (!scores) return true;  // scoring says what is wrong
-  for (const metric::ItemScore& score : *scores) {
-    if (!score.note.empty()) return false;
-  }
-  return true;
+  if (!scores) return Readable::kWhole;  // scoring says what is wrong
+  const bool whole = std::ranges::all_of(*scores, [](const auto& one) { return one.note.empty(); });
+  if (whole) return Readable::kWhole;
+  const bool part = std::ranges::any_of(
+      *scores, [&](const auto& one) { return one.metrics.contains(task.primary_metric); });
+  return part ? Readable::kPart : Readable::kNothing;
+}
+
+// Of several attempts the first that can be read counts, else the first that can be read in part.
+bool is_kept(Readable known, Readable fresh) {
+  return known == Readable::kPart && fresh != Readable::kWhole;
 }
 
 Status ask_generations(const Question& question, std::vector<ItemAnswers>& items) {
   std::vector<std::size_t> open(question.size());
   for (std::size_t i = 0; i < open.size(); ++i) open[i] = i;
+  std::vector<Readable> known(question.size(), Readable::kNothing);
   for (std::uint32_t attempt = 0; attempt < question.task.attempts && !open.empty(); ++attempt) {
     std::vector<GenerationRequest> requests;
     for (const std::size_t index : open) add_generations(question, index, attempt, requests);
@@ -123,16 +133,18 @@ Status ask_generations(const Question& question, std::vector<ItemAnswers>& items
     std::size_t next = 0;
     std::vector<std::size_t> unread;
     for (const std::size_t index : open) {
-      ItemAnswers& answers = items[index];
-      answers.generations.clear();
+      ItemAnswers answers;
       const std::size_t count = request_count(question.task, question.item(index));
       for (std::size_t k = 0; k < count; ++k) {
         answers.generations.push_back(std::move((*results)[next++]));
       }
-      const bool again = attempt + 1 < question.task.attempts;
-      if (again && !is_readable(question.task, question.item(index), answers)) {
-        unread.push_back(index);
-      }
+      const Readable fresh = question.task.attempts > 1
+                                 ? readable(question.task, question.item(index), answers)
+                                 : Readable::kWhole;
+      if (fresh != Readable::kWhole) unread.push_back(index);
+      if (is_kept(known[index], fresh)) continue;
+      items[index].generations = std::move(answers.generations);
+      known[index] = fresh;
     }
     open = std::move(unread);
   }

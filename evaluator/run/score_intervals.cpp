@@ -237,6 +237,10 @@ double total_error(const Part& part) {
 Result<Part> leaf_of(const task::ScoreRule& rule, const std::vector<TaskResult>& tasks) {
   const TaskResult* task = find_task(tasks, rule.task);
   const MetricResult* own = task ? task->find(rule.metric, rule.filter) : nullptr;
+  if (own == nullptr && task != nullptr && task->unreadable_items == task->samples.size()) {
+    return fail(ErrorCode::kInvalidArgument,
+                "no answer to task " + rule.task + " could be read, so there is no " + rule.metric);
+  }
   if (own == nullptr) {
     return fail(ErrorCode::kInvalidArgument, "the score needs " + rule.metric + "," + rule.filter +
                                                  " of task " + rule.task +

@@ -227,6 +227,12 @@ std::optional<double> item_value(const std::string& aggregation, const metric::M
     return -numbers[0] / numbers[1];
   }
   if (aggregation == "perplexity") return -numbers[0];
+  if (aggregation == "eq_bench_total") {  // {first, revised}, NaN where unreadable
+    for (const double pass : {numbers.back(), numbers.front()}) {
+      if (!std::isnan(pass)) return pass;
+    }
+    return std::nullopt;
+  }
   if (aggregation == "f1" || aggregation == "mcc" || aggregation == "matthews_corrcoef") {
     if (numbers.size() != 2) return std::nullopt;
     return numbers[0] == numbers[1] ? 1.0 : 0.0;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "evaluator/task/generate_random.hpp"
 
@@ -42,36 +43,63 @@ Json number_item(Draws& draws, const std::string& question, std::int64_t right) 
 
 std::string text(std::int64_t value) { return std::to_string(value); }
 
+// One expression, asked for in different words.
+Json expression(Draws& draws, const std::string& what, std::int64_t right) {
+  static const std::vector<std::pair<std::string, std::string>> kWords = {
+      {"What is ", "?"}, {"How much is ", "?"}, {"Work out ", "."}, {"Calculate: ", " = ?"}};
+  const auto& [before, after] = draws.pick(kWords);
+  return number_item(draws, before + what + after, right);
+}
+
 Json sum(Draws& draws) {
   const std::int64_t a = draws.between(12, 999), b = draws.between(12, 999);
-  return number_item(draws, "What is " + text(a) + " + " + text(b) + "?", a + b);
+  return expression(draws, text(a) + " + " + text(b), a + b);
 }
 
 Json difference(Draws& draws) {
   const std::int64_t a = draws.between(120, 999), b = draws.between(12, a - 11);
-  return number_item(draws, "What is " + text(a) + " - " + text(b) + "?", a - b);
+  return expression(draws, text(a) + " - " + text(b), a - b);
 }
 
 Json product(Draws& draws) {
   const std::int64_t a = draws.between(3, 19), b = draws.between(11, 99);
-  return number_item(draws, "What is " + text(a) + " * " + text(b) + "?", a * b);
+  return expression(draws, text(a) + " * " + text(b), a * b);
 }
 
 Json quotient(Draws& draws) {
   const std::int64_t b = draws.between(3, 19), result = draws.between(11, 99);
-  return number_item(draws, "What is " + text(b * result) + " / " + text(b) + "?", result);
+  return expression(draws, text(b * result) + " / " + text(b), result);
 }
 
 Json precedence(Draws& draws) {
   const std::int64_t a = draws.between(12, 99), b = draws.between(3, 12), c = draws.between(3, 12);
-  const std::string inner = text(b) + " * " + text(c);
-  return number_item(draws, "What is " + text(a) + " + " + inner + "?", a + b * c);
+  return expression(draws, text(a) + " + " + text(b) + " * " + text(c), a + b * c);
 }
 
 Json brackets(Draws& draws) {
   const std::int64_t a = draws.between(5, 40), b = draws.between(5, 40), c = draws.between(3, 9);
-  const std::string inner = "(" + text(a) + " + " + text(b) + ")";
-  return number_item(draws, "What is " + inner + " * " + text(c) + "?", (a + b) * c);
+  return expression(draws, "(" + text(a) + " + " + text(b) + ") * " + text(c), (a + b) * c);
+}
+
+Json remainder(Draws& draws) {
+  const std::int64_t divisor = draws.between(11, 29), right = draws.between(3, divisor - 3);
+  const std::int64_t number = divisor * draws.between(3, 40) + right;
+  return number_item(
+      draws, "What remains when " + text(number) + " is divided by " + text(divisor) + "?", right);
+}
+
+Json percentage(Draws& draws) {
+  const std::int64_t share = 5 * draws.between(1, 19), hundreds = draws.between(2, 40);
+  const std::int64_t whole = 20 * hundreds;
+  return number_item(draws, "What is " + text(share) + " percent of " + text(whole) + "?",
+                     share * whole / 100);
+}
+
+Json digit_sum(Draws& draws) {
+  const std::int64_t number = draws.between(10'000, 9'999'999);
+  std::int64_t right = 0;
+  for (std::int64_t rest = number; rest > 0; rest /= 10) right += rest % 10;
+  return number_item(draws, "What is the sum of the digits of " + text(number) + "?", right);
 }
 
 Json sequence(Draws& draws) {
@@ -133,7 +161,8 @@ Json trip(Draws& draws) {
 
 std::vector<Json> draw_arithmetic(Draws& draws) {
   static const std::vector<Json (*)(Draws&)> kForms = {
-      sum, difference, product, quotient, precedence, brackets, sequence, boxes, shares, trip};
+      sum,        difference, product,  quotient, precedence, brackets, remainder,
+      percentage, digit_sum,  sequence, boxes,    shares,     trip};
   return {draws.pick(kForms)(draws)};
 }
 

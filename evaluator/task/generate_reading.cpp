@@ -8,6 +8,7 @@ namespace {
 
 struct Move {
   std::string person, thing, place;
+  std::string verb = " put the ", then = " Then ";  // as the sentence has them
 };
 
 const std::vector<std::string>& people() {
@@ -30,6 +31,8 @@ const std::vector<std::string>& places() {
 
 // Three people put two things into places and move them, each time to another place.
 std::vector<Move> draw_moves(Draws& draws) {
+  static const std::vector<std::string> kVerbs = {" moved the ", " carried the ", " took the "};
+  static const std::vector<std::string> kThen = {" Then ", " Later ", " After that "};
   const auto names = draws.sample(people(), 3);
   const auto objects = draws.sample(things(), 2);
   const auto rooms = draws.sample(places(), 4);
@@ -41,6 +44,8 @@ std::vector<Move> draw_moves(Draws& draws) {
     std::erase(others, at[object]);
     at[object] = draws.pick(others);
     moves.push_back({draws.pick(names), objects[object], at[object]});
+    moves.back().verb = draws.pick(kVerbs);
+    moves.back().then = draws.pick(kThen);
   }
   return moves;
 }
@@ -49,11 +54,10 @@ std::string passage_of(const std::vector<Move>& moves) {
   std::string text;
   for (std::size_t i = 0; i < moves.size(); ++i) {
     const Move& move = moves[i];
-    text += (i == 0  ? ""
-             : i < 2 ? " "
-                     : " Then ") +
-            move.person + (i < 2 ? " put the " : " moved the ") + move.thing +
-            (i < 2 ? " into" : " to") + " the " + move.place + ".";
+    const bool is_first = i < 2;  // of its thing
+    text += i == 0 ? "" : is_first ? " " : move.then;
+    text += move.person + move.verb + move.thing + (is_first ? " into the " : " to the ");
+    text += move.place + ".";
   }
   return text;
 }
@@ -128,7 +132,7 @@ Json times_moved(Draws& draws, const std::vector<Move>& moves) {
   std::int64_t times = -1;  // putting it somewhere is no move
   for (const Move& move : moves) times += move.thing == thing;
   static const std::vector<std::string> kTimes = {"never", "once", "twice", "three times"};
-  const std::string right = kTimes[static_cast<std::size_t>(times)];
+  const std::string& right = kTimes[static_cast<std::size_t>(times)];
   return choice_item(draws,
                      passage_of(moves) + "\nQuestion: How often was the " + thing +
                          " moved after it had "
@@ -136,13 +140,109 @@ Json times_moved(Draws& draws, const std::vector<Move>& moves) {
                      right, without(kTimes, right));
 }
 
+// Four people who each bought something of their own on a day of their own.
+struct Purchase {
+  std::string person, thing, day;
+  std::int64_t count = 0;
+};
+
+std::vector<Purchase> draw_purchases(Draws& draws) {
+  static const std::vector<std::string> kGoods = {"apples",   "plums",   "onions",  "lemons",
+                                                  "pears",    "carrots", "peaches", "turnips",
+                                                  "radishes", "cherries"};
+  static const std::vector<std::string> kDays = {"Monday",   "Tuesday", "Wednesday",
+                                                 "Thursday", "Friday",  "Saturday"};
+  std::vector<std::int64_t> counts;
+  for (std::int64_t count = 2; count < 20; ++count) counts.push_back(count);
+  const auto names = draws.sample(people(), 4);
+  const auto goods = draws.sample(kGoods, 4);
+  const auto days = draws.sample(kDays, 4);
+  const auto amounts = draws.sample(counts, 4);
+  std::vector<Purchase> purchases;
+  for (std::size_t i = 0; i < 4; ++i)
+    purchases.push_back({names[i], goods[i], days[i], amounts[i]});
+  return purchases;
+}
+
+std::string passage_of(Draws& draws, const std::vector<Purchase>& purchases) {
+  std::string text =
+      draws.below(2) == 0 ? "Four neighbours went to the market." : "The market was open all week.";
+  for (const Purchase& one : purchases) {
+    const std::string what = std::to_string(one.count) + " " + one.thing;
+    switch (draws.below(3)) {
+      case 0:
+        text += " On " + one.day + " " + one.person + " bought " + what + ".";
+        break;
+      case 1:
+        text += " " + one.person + " bought " + what + " on " + one.day + ".";
+        break;
+      default:
+        text += " " + one.person + " went on " + one.day + " and came back with " + what + ".";
+    }
+  }
+  return text;
+}
+
+// All four people's (days', amounts') words are options, so that having read a word is no hint.
+template <typename Field>
+Json purchase_item(Draws& draws, const std::string& passage, const std::vector<Purchase>& purchases,
+                   const std::string& question, std::size_t right, Field field) {
+  std::vector<std::string> wrong;
+  for (std::size_t i = 0; i < purchases.size(); ++i) {
+    if (i != right) wrong.push_back(field(purchases[i]));
+  }
+  return choice_item(draws, passage + "\nQuestion: " + question, field(purchases[right]), wrong);
+}
+
+std::string person_of(const Purchase& one) { return one.person; }
+
+Json buyer(Draws& draws, const std::string& passage, const std::vector<Purchase>& purchases) {
+  const std::size_t right = draws.below(purchases.size());
+  return purchase_item(draws, passage, purchases, "Who bought the " + purchases[right].thing + "?",
+                       right, person_of);
+}
+
+Json amount(Draws& draws, const std::string& passage, const std::vector<Purchase>& purchases) {
+  const std::size_t right = draws.below(purchases.size());
+  return purchase_item(draws, passage, purchases,
+                       "How many " + purchases[right].thing + " were bought?", right,
+                       [](const Purchase& one) { return std::to_string(one.count); });
+}
+
+Json day_of(Draws& draws, const std::string& passage, const std::vector<Purchase>& purchases) {
+  const std::size_t right = draws.below(purchases.size());
+  return purchase_item(draws, passage, purchases,
+                       "On which day was " + purchases[right].person + " at the market?", right,
+                       [](const Purchase& one) { return one.day; });
+}
+
+Json extreme_buyer(Draws& draws, const std::string& passage,
+                   const std::vector<Purchase>& purchases) {
+  const bool most = draws.below(2) == 0;
+  const auto [fewest, largest] = std::ranges::minmax_element(purchases, {}, &Purchase::count);
+  const auto right = static_cast<std::size_t>((most ? largest : fewest) - purchases.begin());
+  const std::string question =
+      most ? "Who came home with the most pieces?" : "Who came home with the fewest pieces?";
+  return purchase_item(draws, passage, purchases, question, right, person_of);
+}
+
 }  // namespace
 
 std::vector<Json> draw_reading(Draws& draws) {
-  const auto moves = draw_moves(draws);
-  std::vector<Json> items = {place_at_end(draws, moves), place_at_first(draws, moves),
-                             last_to_move(draws, moves), times_moved(draws, moves)};
-  const std::string cluster = sha256(passage_of(moves)).hex().substr(0, 16);
+  std::string passage;
+  std::vector<Json> items;
+  if (draws.below(2) == 0) {
+    const auto moves = draw_moves(draws);
+    passage = passage_of(moves);
+    items = {place_at_end(draws, moves), place_at_first(draws, moves), last_to_move(draws, moves),
+             times_moved(draws, moves)};
+  } else {
+    const auto purchases = draw_purchases(draws);
+    passage = passage_of(draws, purchases);
+    items = {buyer(draws, passage, purchases), amount(draws, passage, purchases),
+             day_of(draws, passage, purchases), extreme_buyer(draws, passage, purchases)};
+  }
+  const std::string cluster = sha256(passage).hex().substr(0, 16);
   draws.shuffle(items);
   items.resize(3);
   for (Json& item : items) item["cluster"] = cluster;

@@ -2,6 +2,7 @@
 #include <map>
 #include <set>
 
+#include "evaluator/task/folder_datasets.hpp"
 #include "evaluator/task/import_shapes.hpp"
 #include "evaluator/task/items.hpp"
 #include "evaluator/task/python_random.hpp"
@@ -85,6 +86,31 @@ Result<Json> mmlu_row(const std::vector<std::string>& record, const std::string&
               {"answer", is_letter ? key[0] - 'A' : key[0] - '0'}};
 }
 
+// One split of the Hub's folder `all`, which holds the subjects one after the other.
+Status read_mmlu_of_all(const KnownDataset& dataset, const fs::path& place, const char* split,
+                        FoundDataset& found) {
+  DatasetReference all;
+  all.path = ".";
+  all.name = "all";
+  FolderDatasets folder({place});
+  const auto sources = folder.find(all, split);
+  if (sources.empty()) return {};
+  auto rows = folder.rows(all, split);
+  if (!rows) return fail(std::move(rows.error()));
+  std::map<std::string, std::vector<Json>> subjects;
+  for (Json& row : *rows) {
+    const Json subject = row.value("subject", Json());
+    if (subject.is_string()) subjects[subject.get<std::string>()].push_back(std::move(row));
+  }
+  for (const DatasetPart& part : dataset.parts) {
+    const auto own = subjects.find(part.config);
+    if (part.split != split || own == subjects.end() || found.has(part)) continue;
+    found.parts.push_back({part, {}, std::move(own->second), true});
+  }
+  found.sources.insert(found.sources.end(), sources.begin(), sources.end());
+  return {};
+}
+
 Status read_mmlu(const KnownDataset& dataset, const UpstreamFiles& files, FoundDataset& found) {
   for (const DatasetPart& part : dataset.parts) {
     const std::string name = part.split + "/" + part.config + "_" + part.split + ".csv";
@@ -106,6 +132,11 @@ Status read_mmlu(const KnownDataset& dataset, const UpstreamFiles& files, FoundD
     }
     found.parts.push_back(std::move(rows));
     found.sources.push_back(*file);
+  }
+  for (const fs::path& place : hub_folders(dataset.parts.front(), files.place())) {
+    for (const char* split : {"test", "dev"}) {
+      if (auto status = read_mmlu_of_all(dataset, place, split, found); !status) return status;
+    }
   }
   return {};
 }
@@ -313,6 +344,18 @@ Result<Json> hellaswag_row(const Json& row) {
   return out;
 }
 
+// "activity: context" with its endings in one, as some copies have it; the prompt is the same.
+Result<Json> hellaswag_ready(const Json& row) {
+  const std::string query = row.at("query").get<std::string>();
+  const std::size_t colon = query.find(": ");
+  if (colon == std::string::npos) return fail(ErrorCode::kCorrupt, "query has no activity and ':'");
+  return Json{{"activity_label", query.substr(0, colon)},
+              {"ctx_a", query.substr(colon + 2)},
+              {"ctx_b", ""},
+              {"endings", row.at("choices").get<std::vector<std::string>>()},
+              {"label", std::to_string(row.at("gold").get<int>())}};
+}
+
 Status read_hellaswag(const KnownDataset& dataset, const UpstreamFiles& files,
                       FoundDataset& found) {
   for (const DatasetPart& part : dataset.parts) {
@@ -322,7 +365,8 @@ Status read_hellaswag(const KnownDataset& dataset, const UpstreamFiles& files,
       return status;
     }
   }
-  return {};
+  return files.add(part_of(dataset, "", "validation"), {"hellaswag.jsonl", "hellaswag_small.jsonl"},
+                   hellaswag_ready, found);
 }
 
 Result<Json> boolq_row(const Json& row) {

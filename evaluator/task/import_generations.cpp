@@ -37,8 +37,9 @@ Result<Json> ifeval_row(const Json& row) {
 
 Status read_ifeval(const KnownDataset& dataset, const UpstreamFiles& files, FoundDataset& found) {
   return files.add(dataset.parts[0],
-                   {"en_input_data.jsonl", "input_data.jsonl", "data/input_data.jsonl"}, ifeval_row,
-                   found);
+                   {"en_input_data.jsonl", "input_data.jsonl", "data/input_data.jsonl",
+                    "ifeval_input_data.jsonl", "instruction_following_eval.jsonl"},
+                   ifeval_row, found);
 }
 
 // The questions of one file by number, in the file's order.

@@ -79,18 +79,45 @@ bool is_installed(const DatasetPart& part, const std::vector<std::filesystem::pa
   return !FolderDatasets(roots).find(part.reference(), part.split).empty();
 }
 
+namespace {
+
+// Whether one of the names, between '+', is the part's split, configuration or last name.
+bool is_named(const DatasetPart& part, std::string_view names) {
+  const std::string last = std::filesystem::path(part.path).filename().string();
+  while (!names.empty()) {
+    const std::size_t end = std::min(names.find('+'), names.size());
+    const std::string_view name = names.substr(0, end);
+    if (name == part.split || name == part.config || name == last) return true;
+    names.remove_prefix(std::min(end + 1, names.size()));
+  }
+  return false;
+}
+
+}  // namespace
+
 std::vector<DatasetPart> missing_data(std::string_view need,
                                       const std::vector<std::filesystem::path>& roots) {
   const std::size_t slash = std::min(need.find('/'), need.size());
   const KnownDataset* dataset = find_dataset(need.substr(0, slash));
   if (dataset == nullptr) return {};
-  const std::string_view split = need.substr(std::min(slash + 1, need.size()));
+  const std::string_view names = need.substr(std::min(slash + 1, need.size()));
   std::vector<DatasetPart> missing;
   for (const DatasetPart& part : dataset->parts) {
-    const bool asked = split.empty() ? !part.optional : part.split == split;
+    const bool asked = names.empty() ? !part.optional : is_named(part, names);
     if (asked && !is_installed(part, roots)) missing.push_back(part);
   }
   return missing;
+}
+
+std::vector<std::string> missing_datasets(const std::vector<std::string>& needs,
+                                          const std::vector<std::filesystem::path>& roots) {
+  std::vector<std::string> names;
+  for (const std::string& need : needs) {
+    const std::string name = need.substr(0, need.find('/'));
+    if (std::ranges::find(names, name) != names.end()) continue;
+    if (!missing_data(need, roots).empty()) names.push_back(name);
+  }
+  return names;
 }
 
 }  // namespace crucible::task

@@ -41,10 +41,14 @@ const std::vector<KnownDataset>& known_datasets();
 const KnownDataset* find_dataset(std::string_view name);
 const KnownDataset* dataset_of_path(std::string_view path);
 
-// Of a suite's need, "winogrande" or only one split of it, "winogrande/validation": the parts that
-// are in none of the roots. Optional ones do not count.
+// Of a suite's need the parts that are in none of the roots. "winogrande" is all but the optional
+// ones; "winogrande/validation" and "agieval/agieval-sat-en+agieval-sat-math" are those of a split,
+// a configuration or a path's last name.
 std::vector<DatasetPart> missing_data(std::string_view need,
                                       const std::vector<std::filesystem::path>& roots);
+// The data sets of `needs` that are not, or not wholly, there: each once, as they are imported.
+std::vector<std::string> missing_datasets(const std::vector<std::string>& needs,
+                                          const std::vector<std::filesystem::path>& roots);
 bool is_installed(const DatasetPart& part, const std::vector<std::filesystem::path>& roots);
 
 }  // namespace crucible::task

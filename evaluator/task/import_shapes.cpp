@@ -4,6 +4,8 @@
 #include <system_error>
 
 #include "evaluator/task/folder_datasets.hpp"
+#include "evaluator/text/strings.hpp"
+#include "merger/base/io.hpp"
 
 namespace crucible::task {
 namespace {
@@ -21,10 +23,22 @@ bool has_columns(const std::vector<Json>& rows, const std::vector<std::string>& 
   });
 }
 
-// Folders that may stand for the data set's own: the place itself, and below it the path in full
-// or its last name.
-std::vector<fs::path> hub_folders(const DatasetPart& part, const fs::path& place) {
-  return {place / part.path, place / fs::path(part.path).filename(), place};
+// Of a repository in the Hub's cache (datasets--openai--gsm8k) the revision that refs/main names,
+// else the only one; any other folder as it is.
+fs::path snapshot_of(const fs::path& folder) {
+  std::error_code failure;
+  if (!fs::is_directory(folder / "snapshots", failure)) return folder;
+  const auto revision = io::read_text(folder / "refs" / "main", 1024);
+  if (revision) {
+    const fs::path current = folder / "snapshots" / std::string(text::strip(*revision));
+    if (fs::is_directory(current, failure)) return current;
+  }
+  std::vector<fs::path> revisions;
+  for (fs::directory_iterator it(folder / "snapshots", failure), end; !failure && it != end;
+       it.increment(failure)) {
+    revisions.push_back(it->path());
+  }
+  return revisions.size() == 1 ? revisions.front() : folder;
 }
 
 // The part's files in the Hub's layout, when their rows have its columns.
@@ -61,6 +75,12 @@ fs::path without_slash(const fs::path& place) {
 }
 
 }  // namespace
+
+std::vector<fs::path> hub_folders(const DatasetPart& part, const fs::path& place) {
+  const std::string cached = "datasets--" + text::replace(part.path, "/", "--");
+  return {place / part.path, place / fs::path(part.path).filename(), snapshot_of(place / cached),
+          place};
+}
 
 bool FoundDataset::has(const DatasetPart& part) const {
   return std::ranges::any_of(
@@ -108,7 +128,7 @@ Status UpstreamFiles::add(const DatasetPart& part, const std::vector<std::string
 }
 
 Result<FoundDataset> find_shape(const KnownDataset& dataset, const fs::path& given) {
-  const fs::path place = without_slash(given);
+  const fs::path place = snapshot_of(without_slash(given));
   std::error_code ignored;
   if (!fs::exists(place, ignored)) {
     return fail(ErrorCode::kNotFound, "there is no file or folder " + place.string());

@@ -34,6 +34,11 @@ struct FoundDataset {
 // kInvalidArgument come with the file's name.
 Result<FoundDataset> find_shape(const KnownDataset& dataset, const std::filesystem::path& place);
 
+// Folders that may stand for the data set's own: the place itself, and below it the path in full,
+// its last name, or its name in the Hub's cache.
+std::vector<std::filesystem::path> hub_folders(const DatasetPart& part,
+                                               const std::filesystem::path& place);
+
 // Reads upstream files below `place`, by the name they have or by any of several paths.
 class UpstreamFiles {
  public:

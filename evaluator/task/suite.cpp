@@ -127,11 +127,24 @@ void read_task_list(const Mapping& mapping, Suite& suite, SuiteTasks& tasks) {
   }
 }
 
+// "arc" or "arc/train+test", of which each part must be known.
+bool is_known_need(const std::string& need) {
+  const std::size_t slash = need.find('/');
+  if (slash == std::string::npos) return find_dataset(need) != nullptr;
+  for (std::size_t begin = slash + 1; begin <= need.size();) {
+    const std::size_t end = std::min(need.find('+', begin), need.size());
+    const std::string part = need.substr(begin, end - begin);
+    if (part.empty() || missing_data(need.substr(0, slash + 1) + part, {}).empty()) return false;
+    begin = end + 1;
+  }
+  return true;
+}
+
 std::vector<std::string> read_needs(const Mapping& mapping) {
   std::vector<std::string> needs = mapping.texts("needs");
-  for (const std::string& name : needs) {
-    if (missing_data(name, {}).empty()) {
-      mapping.add("needs", "'" + name + "' is not a data set that can be imported");
+  for (const std::string& need : needs) {
+    if (!is_known_need(need)) {
+      mapping.add("needs", "'" + need + "' is not a data set that can be imported");
     }
   }
   return needs;

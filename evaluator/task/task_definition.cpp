@@ -120,9 +120,11 @@ void read_extensions(const Settings& metadata, TaskDefinition& task) {
   task.cluster = own.field("cluster");
   task.attempts = own.count("attempts", 1, 100).value_or(1);
   task.retry_temperature_step = own.number("retry_temperature_step").value_or(0);
-  const std::string bos = own.text("bos", "tokenizer");
+  const std::string bos = own.text("bos");
   if (bos == "never") task.bos = engine::BosRule::kNever;
-  if (bos != "never" && bos != "tokenizer") own.add("bos", "is neither `never` nor `tokenizer`");
+  if (bos == "tokenizer") task.bos = engine::BosRule::kTokenizer;
+  if (own.find("bos") != nullptr && bos != "never" && bos != "tokenizer")
+    own.add("bos", "is neither `never` nor `tokenizer`");
   for (const char* key : {"source", "licence", "fetch"}) {
     const std::string text = own.text(key);
     if (text.empty()) continue;
@@ -133,6 +135,9 @@ void read_extensions(const Settings& metadata, TaskDefinition& task) {
 
 void read_metadata(const Settings& settings, TaskDefinition& task) {
   task.version = "Yaml";
+  const bool is_old_harness = task.fewshot.sampler == Sampler::kHarnessV03 ||
+                              task.fewshot.sampler == Sampler::kHarnessV03FirstN;
+  if (is_old_harness) task.bos = engine::BosRule::kNever;
   const Json* value = settings.find("metadata");
   if (value == nullptr || !value->is_object()) return;
   const Settings metadata = settings.nested("metadata");

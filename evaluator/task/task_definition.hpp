@@ -22,7 +22,7 @@
 // Also: `output_type: conversation` (doc_to_text gives the list of turns), `process_results: NAME`
 // of a built-in rule, and the samplers harness_v03 and harness_v03_first_n: documents shuffled by
 // Random(42) as the harness's 0.3 line did, shots drawn by the same generator in document order
-// (or the first n), which Open LLM Leaderboard v1 rests on.
+// (or the first n), and no BOS unless `bos` says so, which Open LLM Leaderboard v1 rests on.
 namespace crucible::task {
 
 enum class Sampler { kDefault, kFirstN, kHarnessV03, kHarnessV03FirstN };

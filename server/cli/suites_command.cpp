@@ -41,16 +41,6 @@ std::vector<fs::path> dataset_roots(const SuitesOptions& options) {
   return task::FolderDatasets::default_roots();
 }
 
-// The needed data sets that are not, or not wholly, on this machine.
-std::vector<std::string> absent(const std::vector<std::string>& needs,
-                                const std::vector<fs::path>& roots) {
-  std::vector<std::string> names;
-  for (const std::string& need : needs) {
-    if (!task::missing_data(need, roots).empty()) names.push_back(need);
-  }
-  return names;
-}
-
 std::string joined(const std::vector<std::string>& names) {
   return recipe::join(std::vector<std::string_view>(names.begin(), names.end()));
 }
@@ -67,7 +57,7 @@ int list(const SuitesOptions& options, const CommonOptions& common) {
   Table table({{"suite"}, {"data"}, {"description"}});
   Json items = Json::array();
   for (const task::SuiteListing& suite : all_suites(options)) {
-    const auto missing = absent(suite.needs, roots);
+    const auto missing = task::missing_datasets(suite.needs, roots);
     const std::string state = !suite.error.empty() ? "faulty"
                               : missing.empty()    ? "ready"
                                                    : "needs " + joined(missing);

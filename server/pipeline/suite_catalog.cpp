@@ -31,9 +31,7 @@ SuiteEntry outline_of(const task::SuiteListing& listing) {
 SuiteEntry builtin_outline(const task::SuiteListing& listing,
                            const std::vector<std::filesystem::path>& datasets) {
   SuiteEntry entry = outline_of(listing);
-  for (const std::string& need : listing.needs) {
-    if (!task::missing_data(need, datasets).empty()) entry.info.missing.push_back(need);
-  }
+  entry.info.missing = task::missing_datasets(listing.needs, datasets);
   if (!entry.info.missing.empty()) {
     entry.info.error =
         fmt::format("needs data that is not here: {}; `crucible suites import` installs it",
@@ -74,6 +72,7 @@ SuiteEntry SuiteCatalog::entry_of(const task::SuiteListing& listing) const {
     entry.info.tasks.push_back(task.name);
     entry.info.items += static_cast<std::int64_t>(task.items.size());
   }
+  if (entry.info.description.empty()) entry.info.description = suite->description;
   entry.info.needs_logprobs = std::ranges::any_of(suite->tasks, needs_logprobs);
   entry.info.digest = suite->digest.hex();
   return entry;
@@ -109,8 +108,8 @@ const JudgeSpec* SuiteCatalog::judge(const std::string& name) const {
   return found == judges_.end() ? nullptr : &*found;
 }
 
-SuiteEntry SuiteCatalog::resolve(SuiteEntry entry) {
-  SuiteEntry read = entry_of({entry.info.name, entry.info.description, "", entry.file});
+SuiteEntry SuiteCatalog::resolve(const SuiteEntry& entry) {
+  SuiteEntry read = entry_of({entry.info.name, entry.info.description, entry.file, ""});
   if (!read.info.error.empty()) return read;  // data may be brought in at any time
   cache_.with([&](Cache& cache) {
     for (SuiteEntry& known : cache.entries) {
@@ -170,13 +169,13 @@ Result<SuiteEntry> SuiteCatalog::find(const std::string& name) {
       names.push_back(entry.info.name);
       continue;
     }
-    if (is_unread(entry)) entry = resolve(std::move(entry));
+    if (is_unread(entry)) entry = resolve(entry);
     if (entry.info.error.empty()) return std::move(entry);
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("suite \"{}\" cannot be used: {}", name, entry.info.error));
   }
   if (const auto place = generated_suite(name)) {
-    SuiteEntry entry = entry_of({name, "", "", *place});
+    SuiteEntry entry = entry_of({name, "", *place, ""});
     if (entry.info.error.empty()) return entry;
   }
   return fail(ErrorCode::kNotFound,

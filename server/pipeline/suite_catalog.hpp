@@ -49,7 +49,7 @@ class SuiteCatalog {
   SuiteEntry judged_entry(const JudgeSpec& judge) const;
   Result<task::Suite> read_suite(const std::filesystem::path& file) const;
   // Reads a built-in suite and keeps what it found.
-  SuiteEntry resolve(SuiteEntry entry);
+  SuiteEntry resolve(const SuiteEntry& entry);
 
   std::vector<std::filesystem::path> folders_;
   std::vector<std::filesystem::path> datasets_;

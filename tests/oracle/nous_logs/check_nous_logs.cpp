@@ -16,14 +16,16 @@
 
 // check_nous_logs FOLDER: recomputes the averages printed in the Nous benchmark logs
 // (github.com/teknium1/LLM-Benchmark-Logs, folder benchmark-logs, MIT) from the tables above them,
-// by the score rule of the built-in suite `nous`. Exit code 1 when more than three differ: some of
-// the 101 are slips in the logs.
+// by the score rule of the built-in suite `nous`. Of the 101 there two differ (AGIEval of
+// Llama-2-7B-Base and Mixtral-7x8-Base: other averages than their tables have) and two are off by
+// one in the last digit; exit code 1 when it is more.
 namespace {
 
 namespace fs = std::filesystem;
 using namespace crucible;
 
-constexpr int kSlips = 3;
+constexpr int kDiffer = 2;
+constexpr int kLastDigits = 2;
 
 // The suite's columns, with the rounding left out: logs round to their own number of decimals.
 std::map<std::string, task::ScoreRule> columns() {
@@ -116,9 +118,11 @@ std::optional<std::string> column_of(const Block& block,
   return std::nullopt;
 }
 
-// Printed as a share or in percent. Some logs cut the last digit where others round it, and the
-// tables' own values are rounded: equal within one unit of the last printed digit.
-bool agrees(double percent, const std::string& printed) {
+// Printed as a share or in percent, rounded, or cut where others round. The tables' own values are
+// rounded, too, so that an average of them can be off in its last digit.
+enum class Agreement { kSame, kLastDigit, kOther };
+
+Agreement compare(double percent, const std::string& printed) {
   double value = std::stod(printed);
   const std::size_t point = printed.find('.');
   double unit = std::pow(
@@ -127,7 +131,10 @@ bool agrees(double percent, const std::string& printed) {
     value *= 100;
     unit *= 100;
   }
-  return std::fabs(percent - value) <= unit + 1e-9;
+  constexpr double kSlack = 1e-6;
+  const double over = percent - value;
+  if (std::fabs(over) <= unit / 2 + kSlack || (over > 0 && over < unit)) return Agreement::kSame;
+  return std::fabs(over) <= unit ? Agreement::kLastDigit : Agreement::kOther;
 }
 
 }  // namespace
@@ -143,24 +150,25 @@ int main(int argc, char** argv) {
     if (entry.is_regular_file()) files.push_back(entry.path());
   }
   std::ranges::sort(files);
-  int equal = 0, differ = 0;
+  std::map<Agreement, int> counts;
   for (const fs::path& file : files) {
     for (const Block& block : blocks_of(file)) {
       const auto column = column_of(block, rules);
       const auto score =
           column ? run::score_of(rules.at(*column), block.tasks)
                  : fail(ErrorCode::kInvalidArgument, "its tasks are not those of a column");
-      if (score && agrees(score->score.value, block.average)) {
-        ++equal;
-        continue;
-      }
-      ++differ;
+      const auto agreement = score ? compare(score->score.value, block.average) : Agreement::kOther;
+      ++counts[agreement];
+      if (agreement == Agreement::kSame) continue;
       std::printf(
           "%s, %s: printed %s, %s\n", block.file.c_str(), column.value_or("unknown table").c_str(),
           block.average.c_str(),
           score ? std::to_string(score->score.value).c_str() : score.error().message.c_str());
     }
   }
-  std::printf("%d averages as printed, %d differ\n", equal, differ);
-  return equal > 0 && differ <= kSlips ? 0 : 1;
+  const int same = counts[Agreement::kSame], near = counts[Agreement::kLastDigit];
+  const int differ = counts[Agreement::kOther];
+  std::printf("%d averages as printed (rounded or cut), %d off in the last digit, %d differ\n",
+              same, near, differ);
+  return same > 0 && near <= kLastDigits && differ <= kDiffer ? 0 : 1;
 }

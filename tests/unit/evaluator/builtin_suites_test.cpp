@@ -1,5 +1,6 @@
 #include <algorithm>
-#include <functional>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -83,6 +84,27 @@ TEST(BuiltinSuites, MissingDataIsNamedAllAtOnce) {
   }
 }
 
+// Only what a suite's tasks read keeps it from being ready.
+TEST(BuiltinSuites, PartsOfADataSetSuffice) {
+  const test::ScratchFolder root;
+  const std::vector<std::filesystem::path> roots = {root.path()};
+  const std::vector<std::string> needs = {"arc/ARC-Challenge", "agieval/agieval-sat-en", "agieval",
+                                          "gsm8k/train+test"};
+  EXPECT_EQ(missing_datasets(needs, roots), (std::vector<std::string>{"arc", "agieval", "gsm8k"}));
+  for (const char* part :
+       {"allenai/ai2_arc/ARC-Challenge/train", "allenai/ai2_arc/ARC-Challenge/validation",
+        "allenai/ai2_arc/ARC-Challenge/test", "hails/agieval-sat-en/test", "openai/gsm8k/main/test",
+        "openai/gsm8k/main/train"}) {
+    const std::filesystem::path file = root.path() / (std::string(part) + ".jsonl");
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file) << "{}\n";
+  }
+  EXPECT_EQ(missing_datasets(needs, roots), (std::vector<std::string>{"agieval"}));
+  EXPECT_EQ(missing_data("agieval", roots).size(), 8U);
+  EXPECT_TRUE(missing_data("agieval/agieval-sat-en", roots).empty());
+  EXPECT_EQ(missing_data("arc", roots).size(), 3U);  // ARC-Easy
+}
+
 TEST(BuiltinSuites, NousHasTheColumnsAndRoundingOfItsBoard) {
   const Suite nous = suite("nous");
   EXPECT_EQ(columns(nous),
@@ -116,6 +138,15 @@ TEST(BuiltinSuites, LeaderboardV1AsksAsThePinnedHarness) {
     EXPECT_EQ(task_of(v1, name).num_fewshot, count) << name;
     EXPECT_EQ(task_of(v1, name).bos, engine::BosRule::kNever) << name;
   }
+  test::SampleRows rows;
+  BuildOptions options;
+  options.datasets = &rows;
+  const auto catalog = TaskCatalog::open({});
+  const auto alone = catalog->build({"v03_gsm8k", "v03_mmlu_anatomy", "gsm8k"}, options);
+  ASSERT_TRUE(alone) << describe(alone.error());
+  EXPECT_EQ(alone->tasks[0].bos, engine::BosRule::kNever);  // without the suite, too
+  EXPECT_EQ(alone->tasks[1].bos, engine::BosRule::kNever);
+  EXPECT_EQ(alone->tasks[2].bos, engine::BosRule::kTokenizer);
   const Task& gsm8k = task_of(v1, "v03_gsm8k");
   EXPECT_EQ(gsm8k.generation.until, (std::vector<std::string>{":", "Question:", "Question"}));
   EXPECT_EQ(v1.score.of[5].filter, "first-match");
@@ -178,79 +209,6 @@ TEST(BuiltinSuites, EveryPathOfATaskFileIsAKnownDataSet) {
     const std::string path = task.config.value("dataset_path", "");
     EXPECT_NE(dataset_of_path(path), nullptr) << task.name << ": " << path;
   }
-}
-
-class Basics : public testing::Test {
- protected:
-  Suite suite_ = suite("crucible-basics");
-};
-
-TEST_F(Basics, HoldsManyItemsOverManySkillsOnce) {
-  std::set<std::string> asked;
-  std::size_t items = 0;
-  for (const Task& task : suite_.tasks) {
-    EXPECT_GE(task.items.size(), 40U) << task.name;
-    items += task.items.size();
-    for (const Item& item : task.items) {
-      EXPECT_EQ(item.choices.size(), 4U);
-      EXPECT_EQ(std::set<std::string>(item.choices.begin(), item.choices.end()).size(), 4U);
-      EXPECT_TRUE(asked.insert(item.requests[0].context).second) << item.requests[0].context;
-      EXPECT_LT(item.requests[0].context.size(), 700U);
-      EXPECT_TRUE(item.requests[0].context.ends_with("\nAnswer:"));
-    }
-  }
-  EXPECT_GE(suite_.tasks.size(), 6U);
-  EXPECT_GE(items, 300U);
-  std::set<std::string> passages;
-  for (const Item& item : task_of(suite_, "basics_reading").items) passages.insert(item.cluster);
-  EXPECT_EQ(passages.size(), 12U);
-}
-
-// What a rule that reads nothing scores: always one place, the longest, the shortest, the middle.
-TEST_F(Basics, NeitherPlaceNorLengthGivesTheAnswerAway) {
-  using Pick = std::function<double(const Item&)>;  // share of the right option among its picks
-  const auto by_length = [](bool longest) -> Pick {
-    return [longest](const Item& item) {
-      std::vector<std::size_t> sizes;
-      for (const std::string& choice : item.choices) sizes.push_back(choice.size());
-      const std::size_t size = longest ? std::ranges::max(sizes) : std::ranges::min(sizes);
-      const auto ties = static_cast<double>(std::ranges::count(sizes, size));
-      return item.choices[item.gold[0]].size() == size ? 1 / ties : 0.0;
-    };
-  };
-  std::vector<Pick> rules = {by_length(true), by_length(false)};
-  for (std::size_t place = 0; place < 4; ++place) {
-    rules.push_back([place](const Item& item) { return item.gold[0] == place ? 1.0 : 0.0; });
-  }
-  for (std::size_t rule = 0; rule < rules.size(); ++rule) {
-    double all = 0, count = 0;
-    for (const Task& task : suite_.tasks) {
-      double right = 0;
-      for (const Item& item : task.items) right += rules[rule](item);
-      const auto size = static_cast<double>(task.items.size());
-      EXPECT_NEAR(right / size, 0.25, 0.125) << task.name << " rule " << rule;
-      all += right;
-      count += size;
-    }
-    EXPECT_NEAR(all / count, 0.25, 0.03) << "rule " << rule;
-  }
-}
-
-// Among numbers the right one is the smallest, second, third and largest about equally often.
-TEST_F(Basics, NumbersDoNotGiveTheAnswerAwayByTheirOrder) {
-  std::array<int, 4> ranks{};
-  int count = 0;
-  for (const char* name : {"basics_arithmetic", "basics_word_problems"}) {
-    for (const Item& item : task_of(suite_, name).items) {
-      std::vector<long> values;
-      for (const std::string& choice : item.choices) values.push_back(std::stol(choice));
-      const long right = values[item.gold[0]];
-      ++ranks.at(static_cast<std::size_t>(
-          std::ranges::count_if(values, [right](long value) { return value < right; })));
-      ++count;
-    }
-  }
-  for (const int rank : ranks) EXPECT_NEAR(rank, count / 4.0, count * 0.1);
 }
 
 }  // namespace

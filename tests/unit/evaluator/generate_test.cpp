@@ -11,13 +11,15 @@
 #include <sstream>
 
 #include "gtest/gtest.h"
+#include "tests/support/calculator.hpp"
 
 // Every generated item is solved here from its text alone, by rules that share nothing with the
 // generators.
 namespace crucible::task {
 namespace {
 
-constexpr std::size_t kCount = 3000;
+constexpr std::size_t kCount = 4500;
+constexpr std::size_t kMany = 10'000;
 
 std::vector<Json> items(const std::string& kind, std::uint64_t seed, std::size_t count = kCount) {
   auto generated = generate_items(kind, count, seed);
@@ -31,48 +33,6 @@ std::vector<std::string> choices(const Json& item) {
 }
 std::string gold(const Json& item) { return choices(item)[item["gold"].get<std::size_t>()]; }
 
-// + - * / and brackets over whole numbers, by recursive descent.
-class Calculator {
- public:
-  explicit Calculator(std::string text) : text_(std::move(text)) { std::erase(text_, ' '); }
-  std::int64_t sum() {
-    std::int64_t value = product();
-    while (at_ < text_.size() && (text_[at_] == '+' || text_[at_] == '-')) {
-      value += text_[at_++] == '+' ? product() : -product();
-    }
-    return value;
-  }
-
- private:
-  std::int64_t product() {
-    std::int64_t value = operand();
-    while (at_ < text_.size() && (text_[at_] == '*' || text_[at_] == '/')) {
-      if (text_[at_++] == '*') {
-        value *= operand();
-      } else {
-        const std::int64_t divisor = operand();
-        EXPECT_EQ(value % divisor, 0) << text_;
-        value /= divisor;
-      }
-    }
-    return value;
-  }
-  std::int64_t operand() {
-    if (text_[at_] == '(') {
-      ++at_;
-      const std::int64_t value = sum();
-      ++at_;
-      return value;
-    }
-    std::size_t used = 0;
-    const std::int64_t value = std::stoll(text_.substr(at_), &used);
-    at_ += used;
-    return value;
-  }
-  std::string text_;
-  std::size_t at_ = 0;
-};
-
 std::vector<std::int64_t> numbers(const std::string& text) {
   static const std::regex kNumber("[0-9]+");
   std::vector<std::int64_t> found;
@@ -83,11 +43,22 @@ std::vector<std::int64_t> numbers(const std::string& text) {
 }
 
 std::int64_t solve_arithmetic(const std::string& text) {
-  static const std::regex kExpression(R"(What is ([-0-9+*/() ]+)\?)");
+  static const std::regex kExpression(
+      R"((?:What is |How much is |Work out |Calculate: )([-0-9+*/() ]+)(?:\?|\.| = \?))");
   std::smatch match;
-  if (std::regex_search(text, match, kExpression)) return Calculator(match[1]).sum();
+  if (std::regex_search(text, match, kExpression)) return test::Calculator(match[1]).sum();
   const auto n = numbers(text);
   if (text.find("comes next") != std::string::npos) return n.back() + n[1] - n[0];
+  if (text.find("remains") != std::string::npos) return n.at(0) % n.at(1);
+  if (text.find("percent") != std::string::npos) {
+    EXPECT_EQ(n.at(0) * n.at(1) % 100, 0) << text;
+    return n.at(0) * n.at(1) / 100;
+  }
+  if (text.find("digits") != std::string::npos) {
+    std::int64_t sum = 0;
+    for (const char digit : std::to_string(n.at(0))) sum += digit - '0';
+    return sum;
+  }
   if (text.find("boxes") != std::string::npos) return n.at(0) * n.at(1) - n.at(2);
   if (text.find("shares") != std::string::npos) {
     EXPECT_EQ((n.at(0) + n.at(1)) % n.at(2), 0) << text;
@@ -188,6 +159,73 @@ std::string solve_kinds(const Json& item) {
   return certain.empty() ? "" : certain[0];
 }
 
+// The one who sits there in every order of the four that the sentences allow.
+std::string solve_seats(const std::string& text) {
+  static const std::regex kPeople(R"(in a row: (\w+), (\w+), (\w+) and (\w+)\.)");
+  static const std::regex kClue(
+      R"((\w+) (sits next to|does not sit next to|sits somewhere to the left of|sits at one end|)"
+      R"(sits at neither end) ?(\w*)\.)");
+  std::smatch names;
+  EXPECT_TRUE(std::regex_search(text, names, kPeople)) << text;
+  std::vector<std::string> row = {names[1], names[2], names[3], names[4]};
+  std::ranges::sort(row);
+  std::set<std::string> found;
+  int possible = 0;
+  do {
+    bool fits = true;
+    for (std::sregex_iterator it(text.begin(), text.end(), kClue), end; it != end; ++it) {
+      const auto a = std::ranges::find(row, it->str(1)) - row.begin();
+      const auto b = std::ranges::find(row, it->str(3)) - row.begin();
+      const std::string says = (*it)[2];
+      fits = fits && (says == "sits next to"           ? std::abs(a - b) == 1
+                      : says == "does not sit next to" ? std::abs(a - b) != 1
+                      : says == "sits at one end"      ? a == 0 || a == 3
+                      : says == "sits at neither end"  ? a == 1 || a == 2
+                                                       : a < b);
+    }
+    if (!fits) continue;
+    ++possible;
+    const bool from_left = text.find("left end?") != std::string::npos;
+    const bool at_end = from_left || text.find("right end?") != std::string::npos;
+    const bool left = from_left || text.find("from the left?") != std::string::npos;
+    found.insert(row[static_cast<std::size_t>(left ? (at_end ? 0 : 1) : (at_end ? 3 : 2))]);
+  } while (std::ranges::next_permutation(row).found);
+  EXPECT_EQ(possible, 1) << text;
+  return found.size() == 1 ? *found.begin() : "";
+}
+
+// Of the eight ways in which three can lie, the one that their sayings allow.
+std::string solve_liars(const std::string& text) {
+  static const std::regex kPeople(R"(Question: (\w+), (\w+) and (\w+) each)");
+  static const std::regex kSaying(
+      R"re((\w+) says: "(\w+)(?: (lies|tells the truth)| and (\w+) are of the same kind)\.")re");
+  std::smatch names;
+  EXPECT_TRUE(std::regex_search(text, names, kPeople)) << text;
+  const bool asks_truthful = text.find("Who tells the truth?") != std::string::npos;
+  std::vector<std::string> found;
+  int possible = 0;
+  for (int world = 0; world < 8; ++world) {
+    std::map<std::string, bool> honest;
+    for (int i = 0; i < 3; ++i) honest[names[static_cast<std::size_t>(i) + 1]] = world >> i & 1;
+    int sayings = 0, fitting = 0;
+    for (std::sregex_iterator it(text.begin(), text.end(), kSaying), end; it != end; ++it) {
+      const bool about_two = (*it)[4].matched;
+      const bool says = about_two ? honest.at((*it)[2]) == honest.at((*it)[4])
+                                  : honest.at((*it)[2]) == ((*it)[3] == "tells the truth");
+      ++sayings;
+      fitting += says == honest.at((*it)[1]);
+    }
+    EXPECT_EQ(sayings, 3) << text;
+    if (fitting != sayings) continue;
+    ++possible;
+    for (const auto& [name, is_honest] : honest) {
+      if (is_honest == asks_truthful) found.push_back(name);
+    }
+  }
+  EXPECT_EQ(possible, 1) << text;
+  return found.size() == 1 ? found[0] : "";
+}
+
 TEST(Generate, LogicIsRight) {
   std::map<std::string, int> forms;
   for (const Json& item : items("logic", 2)) {
@@ -196,6 +234,12 @@ TEST(Generate, LogicIsRight) {
     if (text.find(" than ") != std::string::npos) {
       right = solve_ordering(text);
       ++forms["ordering"];
+    } else if (text.find("in a row") != std::string::npos) {
+      right = solve_seats(text);
+      ++forms["seats"];
+    } else if (text.find("always lie") != std::string::npos) {
+      right = solve_liars(text);
+      ++forms["liars"];
     } else if (text.find("coin") != std::string::npos) {
       right = solve_labels(text);
       ++forms["labels"];
@@ -205,11 +249,43 @@ TEST(Generate, LogicIsRight) {
     }
     ASSERT_EQ(gold(item), right) << text;
   }
+  EXPECT_EQ(forms.size(), 5U);
   for (const auto& [form, count] : forms) EXPECT_GT(count, 500) << form;
 }
 
+std::string solve_purchases(const std::string& text) {
+  static const std::regex kDayFirst(R"(On (\w+day) (\w+) bought (\d+) (\w+)\.)");
+  static const std::regex kDayLast(R"((\w+) bought (\d+) (\w+) on (\w+day)\.)");
+  static const std::regex kTrip(R"((\w+) went on (\w+day) and came back with (\d+) (\w+)\.)");
+  using Places = std::array<std::size_t, 4>;  // of person, day, count and thing in the match
+  std::vector<std::array<std::string, 4>> bought;
+  for (const auto& [regex, at] : {std::pair(&kDayFirst, Places{2, 1, 3, 4}),
+                                  {&kDayLast, Places{1, 4, 2, 3}},
+                                  {&kTrip, Places{1, 2, 3, 4}}}) {
+    for (std::sregex_iterator it(text.begin(), text.end(), *regex), end; it != end; ++it) {
+      bought.push_back({it->str(at[0]), it->str(at[1]), it->str(at[2]), it->str(at[3])});
+    }
+  }
+  EXPECT_EQ(bought.size(), 4U) << text;
+  static const std::regex kAsked(
+      R"(Question: (Who bought the|How many|On which day was|Who came home with the) (\w+))");
+  std::smatch asked;
+  EXPECT_TRUE(std::regex_search(text, asked, kAsked)) << text;
+  const auto count = [](const auto& one) { return std::stoi(one[2]); };
+  if (asked[2] == "most") return std::ranges::max(bought, {}, count)[0];
+  if (asked[2] == "fewest") return std::ranges::min(bought, {}, count)[0];
+  for (const auto& one : bought) {
+    if (asked[1] == "Who bought the" && one[3] == asked[2]) return one[0];
+    if (asked[1] == "How many" && one[3] == asked[2]) return one[2];
+    if (asked[1] == "On which day was" && one[0] == asked[2]) return one[1];
+  }
+  return "";
+}
+
 std::string solve_reading(const std::string& text) {
-  static const std::regex kMove(R"((\w+) (put|moved) the (\w+) (?:into|to) the (\w+)\.)");
+  if (text.find("market") != std::string::npos) return solve_purchases(text);
+  static const std::regex kMove(
+      R"((\w+) (put|moved|carried|took) the (\w+) (?:into|to) the (\w+)\.)");
   static const std::regex kQuestion(
       R"(Question: (?:(Where is|Where was|Who was the last to move|How often was) the (\w+)))");
   std::smatch question;
@@ -280,6 +356,21 @@ TEST(Generate, NoPlaceAndNoLengthGivesTheAnswerAway) {
     EXPECT_NEAR(found.by_place[1], chance, 0.04) << kind;
     EXPECT_NEAR(found.longest, chance, 0.06) << kind;
     EXPECT_NEAR(found.shortest, chance, 0.06) << kind;
+  }
+}
+
+// Ten thousand items ask ten thousand things, names and numbers apart in many of them.
+TEST(Generate, NoItemOfTenThousandRepeatsAnother) {
+  static const std::regex kNumber("[0-9]+"), kName("[A-Z][a-z]+");
+  for (const std::string& kind : generator_kinds()) {
+    std::set<std::string> asked, shapes;
+    for (const Json& item : items(kind, 11, kMany)) {
+      const std::string text = query(item);
+      EXPECT_TRUE(asked.insert(text).second) << text;
+      shapes.insert(std::regex_replace(std::regex_replace(text, kNumber, "#"), kName, "N"));
+    }
+    EXPECT_EQ(asked.size(), kMany);
+    EXPECT_GT(shapes.size(), kind == "arithmetic" ? 40U : 1000U) << kind;
   }
 }
 

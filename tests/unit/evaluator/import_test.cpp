@@ -180,6 +180,42 @@ TEST_F(ImportTest, OtherUpstreamShapesBecomeTheHubs) {
   EXPECT_EQ(rows("DigitalLearningGmbH/MATH-lighteval", "algebra", "test").at(0).at("problem"), "a");
 }
 
+TEST_F(ImportTest, TheHubsCacheIsReadByItsRevision) {
+  const std::string repository = "datasets--openai--gsm8k/";
+  put(repository + "refs/main", "b2\n");
+  put(repository + "snapshots/a1/main/test.jsonl", R"({"question": "old", "answer": "#### 0"})");
+  put(repository + "snapshots/b2/main/test.jsonl", R"({"question": "new", "answer": "#### 1"})");
+  ASSERT_TRUE(import("gsm8k"));  // the whole cache
+  EXPECT_EQ(rows("openai/gsm8k", "main", "test").at(0).at("question"), "new");
+  const auto one = import_dataset(*find_dataset("gsm8k"), upstream_.path() / repository,
+                                  root_.path(), {true, true});
+  ASSERT_TRUE(one) << describe(one.error());
+  EXPECT_EQ(rows("openai/gsm8k", "main", "test").at(0).at("question"), "new");
+}
+
+TEST_F(ImportTest, MmluOfAllSubjectsIsTakenApart) {
+  put("datasets--cais--mmlu/snapshots/c3/all/test.jsonl",
+      R"({"question": "q", "subject": "virology", "choices": ["a", "b", "c", "d"], "answer": 2})"
+      "\n"
+      R"({"question": "r", "subject": "anatomy", "choices": ["a", "b", "c", "d"], "answer": 0})");
+  const auto report = import("mmlu");
+  ASSERT_TRUE(report) << describe(report.error());
+  EXPECT_EQ(report->parts.size(), 2U);
+  EXPECT_EQ(rows("cais/mmlu", "virology", "test").at(0).at("answer"), 2);
+  EXPECT_EQ(rows("cais/mmlu", "anatomy", "test").at(0).at("question"), "r");
+}
+
+TEST_F(ImportTest, HellaswagIsReadFromReadyContextsToo) {
+  put("hellaswag_small.jsonl",
+      R"({"query": "Baking: A chef smiles: Then", "choices": [", a.", "b", "c", "d"], "gold": 3})");
+  ASSERT_TRUE(import("hellaswag"));
+  const Json row = rows("Rowan/hellaswag", "", "validation").at(0);
+  EXPECT_EQ(row.at("activity_label"), "Baking");
+  EXPECT_EQ(row.at("ctx_a"), "A chef smiles: Then");
+  EXPECT_EQ(row.at("endings").at(0), ", a.");
+  EXPECT_EQ(row.at("label"), "3");
+}
+
 TEST_F(ImportTest, ForeignFilesAreRefusedWithWhatIsExpected) {
   put("notes.txt", "nothing");
   const auto none = import("truthfulqa");

@@ -161,5 +161,25 @@ TEST(SuiteCatalog, KnowsBuiltInSuitesByNameOnly) {
   }
 }
 
+// Without any folder of suites or data.
+TEST(SuiteCatalog, BuiltInSuitesThatNeedNoDataAreReadByName) {
+  pipeline::SuiteCatalog catalog({});
+  const auto entries = catalog.find_all({"crucible-basics", "crucible-fresh", "crucible-fresh-7"});
+  ASSERT_TRUE(entries) << describe(entries.error());
+  const std::vector<std::string> files = {"builtin:crucible-basics", "builtin:crucible-fresh",
+                                          "builtin:crucible-fresh-7"};
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const pipeline::SuiteEntry& entry = (*entries)[i];
+    EXPECT_EQ(entry.file, files[i]);
+    EXPECT_TRUE(entry.info.built_in);
+    EXPECT_GT(entry.info.items, 300);
+    EXPECT_FALSE(entry.info.tasks.empty());
+    EXPECT_EQ(entry.info.digest.size(), 64U);
+    EXPECT_FALSE(entry.info.description.empty());
+  }
+  EXPECT_NE((*entries)[1].info.digest, (*entries)[2].info.digest);
+  EXPECT_EQ(catalog.find("crucible-basics")->info.digest, (*entries)[0].info.digest);
+}
+
 }  // namespace
 }  // namespace crucible::server

@@ -46,11 +46,13 @@ TEST_F(SuitesCommandTest, ListTellsWhatIsReadyAndWhatIsMissing) {
   const Outcome outcome =
       run({"suites", "list", "--datasets", root_.path(), "--suite-folder", root_.path(), "--json"});
   ASSERT_EQ(outcome.code, kSuccess);
+  const json list = json::parse(outcome.out);
   std::map<std::string, json> items;
-  for (const json& item : json::parse(outcome.out)["items"]) items[item["name"]] = item;
-  EXPECT_TRUE(items.at("crucible-basics")["missing"].empty());
-  EXPECT_EQ(items.at("open-llm-leaderboard-v2")["missing"].size(), 6U);
-  EXPECT_EQ(items.at("mt-bench")["missing"], json({"mt_bench"}));
+  for (const json& item : list.at("items")) items[item.at("name").get<std::string>()] = item;
+  ASSERT_TRUE(items.contains("crucible-basics") && items.contains("mt-bench")) << outcome.out;
+  EXPECT_TRUE(items["crucible-basics"].at("missing").empty());
+  EXPECT_EQ(items["open-llm-leaderboard-v2"].at("missing").size(), 6U);
+  EXPECT_EQ(items["mt-bench"].at("missing"), json::array({"mt_bench"}));
 }
 
 TEST_F(SuitesCommandTest, ShowNamesTasksOrMissingData) {
