@@ -172,6 +172,7 @@ const std::map<std::string, Step, std::less<>>& steps() {
       {"map", map_values},
       {"format_span", format_span},
       {"MapRegexFilter", map_regex_step},
+      {"NumberParseRegexFilter", number_regex_step},
       {"WordSortFilter", word_sort_step},
       {"MultiChoiceRegexFilter", input_choice_regex_step}};
   return kSteps;

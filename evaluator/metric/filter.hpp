@@ -15,9 +15,10 @@ struct Filtered {
   std::string note;  // "no match", when an extraction found nothing and its fallback stands in
 };
 
-// Errors: kInvalidArgument where the harness raises (lower case of nothing, fewer answers than
-// take_first_k wants, no `choices` in the document), kUnsupported for an unknown filter or a
-// regular expression past its step limit.
+// Errors: kUnsupported for an unknown filter, kInvalidArgument where the harness raises (lower case
+// of nothing, fewer answers than take_first_k wants, no `choices` in the document). What a model's
+// answer alone brings about is no match instead: a group_select past the matches, number words that
+// name no number, a search past the step limit of text/regex.hpp.
 Result<Filtered> apply_filters(const task::FilterPipeline& pipeline,
                                const std::vector<std::string>& responses,
                                const task::Json& document);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "evaluator/metric/filter_steps.hpp"
+#include "evaluator/metric/number_words.hpp"
 #include "evaluator/text/strings.hpp"
 
 namespace crucible::metric {
@@ -27,7 +28,8 @@ std::string text_argument(const Json& arguments, const char* key, std::string_vi
 }
 
 // The match chosen by group_select; negative counts from the end.
-const Match* select(const std::vector<Match>& matches, const Json& arguments) {
+template <typename Found>
+const Found* select(const std::vector<Found>& matches, const Json& arguments) {
   long index = arguments.value("group_select", 0L);
   if (index < 0) index += static_cast<long>(matches.size());
   if (index < 0 || index >= static_cast<long>(matches.size())) return nullptr;
@@ -61,7 +63,7 @@ std::vector<Json> list_of(const Json& value) {
 Result<std::string> find_match(const Regex& regex, const std::string& answer, const Json& arguments,
                                const std::map<std::string, std::string>& names = {}) {
   const auto matches = regex.find_all(answer);
-  if (!matches) return fail(matches.error());
+  if (!matches) return std::string();  // too many steps
   const Match* match = select(*matches, arguments);
   if (match == nullptr) return std::string();
   const std::string found(text::strip(found_text(*match, answer).value_or("")));
@@ -78,8 +80,8 @@ Result<std::string> without_ignored(std::string value, const Json& arguments) {
     if (!changed) return fail(std::move(changed.error()));
     value = std::move(*changed);
   }
-  if (arguments.value("ignore_case", false)) value = text::lower(value);
-  if (arguments.value("ignore_punctuation", false)) value = text::without_punctuation(value);
+  if (is_set(arguments, "ignore_case")) value = text::lower(value);
+  if (is_set(arguments, "ignore_punctuation")) value = text::without_punctuation(value);
   return value;
 }
 
@@ -148,6 +150,17 @@ Result<Json> choose_all(const StepInput& in, const std::vector<std::string>& cho
 
 }  // namespace
 
+bool is_set(const Json& arguments, const char* key) {
+  const auto found = arguments.find(key);
+  if (found == arguments.end()) return false;
+  return found->is_boolean() ? found->get<bool>() : found->is_number() && found->get<double>() != 0;
+}
+
+std::string text_field(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found == object.end() ? std::string() : answer_text(*found);
+}
+
 Result<Regex> compiled(std::string_view pattern) {
   thread_local std::unordered_map<std::string, Regex> cache;
   const auto known = cache.find(std::string(pattern));
@@ -167,10 +180,9 @@ Result<Json> regex_step(const StepInput& in) {
   for (const Json& element : list_of(in.value)) {
     const std::string answer = answer_text(element);
     const auto matches = regex->find_all(answer);
-    if (!matches) return fail(matches.error());
-    const Match* match = select(*matches, in.arguments);
+    const Match* match = matches ? select(*matches, in.arguments) : nullptr;
     const auto found = match == nullptr ? std::nullopt : found_text(*match, answer);
-    if (match == nullptr) in.note = kNoMatch;
+    if (match == nullptr) in.note = matches ? std::string(kNoMatch) : matches.error().message;
     if (match == nullptr) {
       out.push_back(fallback);
     } else {
@@ -193,7 +205,7 @@ Result<Json> multi_choice_regex_step(const StepInput& in) {
 
 Result<Json> input_choice_regex_step(const StepInput& in) {
   static const Regex kChoice = Regex::fixed(R"(\([A-Z]\)([^\n^(]*))");
-  const std::string input = answer_text(in.document.value("input", Json()));
+  const std::string input = text_field(in.document, "input");
   const auto found = kChoice.find_all(input);
   if (!found) return fail(found.error());
   std::vector<std::string> texts;
@@ -230,8 +242,32 @@ Result<Json> map_regex_step(const StepInput& in) {
   return out;
 }
 
+Result<Json> number_regex_step(const StepInput& in) {
+  const auto regex = compiled(text_argument(in.arguments, "regex_pattern", kDefaultPattern));
+  if (!regex) return fail(regex.error());
+  Json out = Json::array();
+  for (const Json& element : list_of(in.value)) {
+    const std::string answer = answer_text(element);
+    auto found = find_match(*regex, answer, in.arguments);
+    if (!found) return fail(std::move(found.error()));
+    if (found->empty()) {
+      const auto phrases = number_phrases(answer);
+      if (!phrases) return fail(phrases.error());
+      const std::string* phrase = select(*phrases, in.arguments);
+      const auto number = phrase == nullptr ? std::nullopt : number_of_words(*phrase);
+      if (number) *found = std::to_string(*number);
+    }
+    if (found->empty()) {
+      *found = text_argument(in.arguments, "fallback", "[invalid]");
+      in.note = kNoMatch;
+    }
+    out.push_back(std::move(*found));
+  }
+  return out;
+}
+
 Result<Json> word_sort_step(const StepInput& in) {
-  const std::string input = answer_text(in.document.value("input", Json()));
+  const std::string input = text_field(in.document, "input");
   const std::vector<std::string> parts = text::split(input, "List:");
   if (parts.size() < 2) {
     return fail(ErrorCode::kInvalidArgument, "WordSortFilter: the document's input has no 'List:'");

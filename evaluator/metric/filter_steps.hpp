@@ -20,11 +20,17 @@ struct StepInput {
 Result<task::Json> regex_step(const StepInput& in);
 // By pattern, else by the texts of the document's choices, else by a letter after a colon.
 Result<task::Json> multi_choice_regex_step(const StepInput& in);
-// BBH's own: choices from "(A) …" lines of the document's input; a value for each pattern; the
-// words of a list in the order of their last mention.
+// BBH's own: choices from "(A) …" lines of the document's input; a value for each pattern; a number
+// by pattern, else by English words; the words of a list in the order of their last mention.
 Result<task::Json> input_choice_regex_step(const StepInput& in);
 Result<task::Json> map_regex_step(const StepInput& in);
+Result<task::Json> number_regex_step(const StepInput& in);
 Result<task::Json> word_sort_step(const StepInput& in);
+
+// A switch such as ignore_case: true, or a number other than 0.
+bool is_set(const task::Json& arguments, const char* key);
+// A field's text; "" where it is missing or something else.
+std::string text_field(const task::Json& object, const char* key);
 
 // Regex::compile, remembered by each thread for the patterns used last.
 Result<text::Regex> compiled(std::string_view pattern);

@@ -359,7 +359,8 @@ Result<Outcome> ifeval_rule(const RuleInput& in) {
   const auto ids = in.item.document.find("instruction_id_list");
   const auto arguments = in.item.document.find("kwargs");
   if (ids == in.item.document.end() || arguments == in.item.document.end() || !ids->is_array() ||
-      !arguments->is_array() || ids->size() != arguments->size()) {
+      !arguments->is_array() || ids->size() != arguments->size() ||
+      !std::all_of(ids->begin(), ids->end(), [](const Json& id) { return id.is_string(); })) {
     return fail(ErrorCode::kInvalidArgument,
                 "document " + in.item.id +
                     ": `instruction_id_list` and `kwargs` are not two lists of one length");

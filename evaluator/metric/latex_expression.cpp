@@ -14,7 +14,7 @@ using Node = Expression::Node;
 using Pointer = std::shared_ptr<const Node>;
 using Kind = Node::Kind;
 
-constexpr std::size_t kMaxBytes = 10'000;
+constexpr std::size_t kMaxBytes = 4'000;
 constexpr int kMaxDepth = 100;
 
 Pointer make(Kind kind, std::vector<Pointer> children, std::string name = {}) {
@@ -234,6 +234,18 @@ class Parser {
     return make(Kind::kPower, {base, exponent});
   }
 
+  // A subscript of a function. The last digit of "_28" is the argument where there is no other.
+  Pointer base_of_logarithm() {
+    const std::size_t start = at_;
+    Pointer out = braced_or_atom();
+    const bool digits = out && at_ >= start + 2 && tokens_[start].kind == TokenKind::kDigit &&
+                        tokens_[at_ - 1].kind == TokenKind::kDigit;
+    if (!digits || starts_factor(false) || is("^")) return out;
+    std::string text;
+    for (--at_; at_ > start + text.size();) text += tokens_[start + text.size()].text;
+    return make_number(std::strtold(text.c_str(), nullptr));
+  }
+
   Pointer function() {
     std::string name = peek().text;
     ++at_;
@@ -241,7 +253,7 @@ class Parser {
     Pointer exponent;
     for (int i = 0; i < 2; ++i) {
       if (!subscript && accept("_")) {
-        if (!(subscript = braced_or_atom())) return nullptr;
+        if (!(subscript = base_of_logarithm())) return nullptr;
       } else if (!exponent && accept("^")) {
         if (!(exponent = braced_or_atom())) return nullptr;
       }

@@ -19,7 +19,7 @@ class Expression {
  public:
   struct Node;
 
-  // Nothing where sympy would raise, or for what is not read here. At most 10,000 bytes and 100
+  // Nothing where sympy would raise, or for what is not read here. At most 4,000 bytes and 100
   // levels deep.
   static std::optional<Expression> parse(std::string_view latex);
 

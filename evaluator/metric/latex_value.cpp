@@ -16,7 +16,7 @@ using Kind = Node::Kind;
 
 constexpr long double kTolerance = 1e-14L;
 constexpr long double kDecimalTolerance = 1e-18L;  // 0.6666666666666666 is not 2/3
-constexpr unsigned kPoints = 3;
+constexpr unsigned kPoints = 4;
 constexpr long double kNan = std::numeric_limits<long double>::quiet_NaN();
 
 // A fixed number in [0.2, 1.8) for each (name, point, part).
@@ -119,7 +119,9 @@ Complex name_value(const std::string& name, unsigned point, bool constants) {
   if (constants && name == "pi") return std::numbers::pi_v<long double>;
   if (constants && name == "e") return std::numbers::e_v<long double>;
   if (constants && name == "i") return {0, 1};
-  return {spread(name, point, 0), spread(name, point, 1)};
+  // Some points lie left of the imaginary axis, where sqrt(x^2) is not x.
+  const bool left = point > 0 && spread(name, point, 2) < 1;
+  return {left ? -spread(name, point, 0) : spread(name, point, 0), spread(name, point, 1)};
 }
 
 Complex value_of(const Node& node, unsigned point, bool constants) {

@@ -7,103 +7,33 @@
 #include <vector>
 
 #include "evaluator/metric/latex_expression.hpp"
-#include "evaluator/metric/math_answer.hpp"
+#include "evaluator/metric/math_extraction.hpp"
 #include "evaluator/text/regex.hpp"
 #include "evaluator/text/strings.hpp"
 
 namespace crucible::metric {
 namespace {
 
-using text::Match;
 using text::Regex;
 using text::RegexFlags;
 
 constexpr long double kTolerance = 1e-12L;
 constexpr long double kRounding = 1e6L;  // decimals are compared to six places
 constexpr int kMaxDepth = 20;
-
-constexpr std::string_view kLatex =
-    R"((?<!\\)\$\$((?:[^$]|\$(?!\$))+?)(?<!\\)\$\$|(?<!\\)\\\[((?:[^\\]|\\(?!\]))+?)\\\]|)"
-    R"((?<!\\|\d)\$((?:\\[$]|[^\n$])+?)(?<!\\)\$|(?<!\\)\\\(((?:[^\\\n]|\\(?!\)))+?)\\\)|)"
-    R"((-?\\frac\{-?\d+(?:[.,]\d+)?\}\{-?\d+(?:[.,]\d+)?\}))";
-constexpr std::string_view kNumber =
-    R"((?:^|\s|=)(?:\*\*)?[$€£¥]?(-?\(?-?\d[\d.\s+\-*/^()]*[+\-*/^()][\d.\s+\-*/^()]+\)?(?=[.,:\s)$]|\*\*|$)|)"
-    R"(-?[1-9]\d{0,2}(?:[ ,]\d{3})+(?:\.\d+)?|-?\d+[.,]\d+|\.\d+|-?\d+))";
-
-Regex anchored(const std::string& before, std::string_view what, const std::string& after = "") {
-  return Regex::fixed(before + "(?:" + std::string(what) + ")" + after,
-                      RegexFlags{.dot_all = true});
-}
-
-// The group that matched, without thousands separators where it is a plain number.
-std::string content(const Match& match, const std::string& text) {
-  for (std::size_t i = 1; i <= match.groups(); ++i) {
-    if (match.has(i)) return std::string(text::strip(match.group(text, i)));
-  }
-  return {};
-}
-
-std::string plain_number(std::string number) {
-  static const Regex kThousands = Regex::fixed(R"(-?[1-9]\d{0,2}(?:[ ,]\d{3})+(?:\.\d+)?)");
-  const auto match = kThousands.fullmatch(number);
-  if (match && *match) {
-    std::erase_if(number, [](char c) { return c == ',' || c == ' '; });
-    return number;
-  }
-  return text::replace(number, ",", ".");
-}
-
-struct Place {
-  std::size_t end = 0;
-  std::size_t begin = 0;
-  std::string content;
-};
-
-// The match that ends last; of those the longest.
-std::optional<std::string> rightmost(const Regex& latex, const Regex& number,
-                                     const std::string& text) {
-  std::optional<Place> best;
-  const auto offer = [&](const Regex& regex, bool is_number) {
-    const auto matches = regex.find_all(text);
-    if (!matches || matches->empty()) return;
-    const Match& last = matches->back();
-    const bool later =
-        !best || last.end() > best->end || (last.end() == best->end && last.begin() < best->begin);
-    if (!later) return;
-    std::string found = content(last, text);
-    best = Place{last.end(), last.begin(), is_number ? plain_number(std::move(found)) : found};
-  };
-  offer(latex, false);
-  offer(number, true);
-  return best ? std::optional(best->content) : std::nullopt;
-}
-
-struct Anchors {
-  Regex latex;
-  Regex number;
-};
-const std::vector<Anchors>& anchors_before_box() {
-  static const std::vector<Anchors> kAnchors = {
-      {anchored(R"((?i:final answer is)\:?\s*)", kLatex, R"(\.?\s?I hope)"),
-       anchored(R"((?i:final answer is)\:?\s*)", kNumber, R"(\.?\s?I hope)")}};
-  return kAnchors;
-}
-const std::vector<Anchors>& anchors_after_box() {
-  static const std::vector<Anchors> kAnchors = {
-      {anchored(R"((?i:final answer.{0,100}?)\s+is\:?\s*)", kLatex),
-       anchored(R"((?i:final answer.{0,100}?)\s+is\:?)", kNumber)},
-      {anchored(R"((?i:answer):.{0,50}?)", kLatex),
-       anchored(R"((?i:answer):(?:.{0,100}=\s*|.{0,50}?))", kNumber, R"((?!\s*=))")},
-      {anchored(R"((?i:answer).{0,50}?)", kLatex),
-       anchored(R"((?i:answer)(?:.{0,100}=\s*|.{0,50}?))", kNumber, R"((?!\s*=))")},
-      {anchored("", kLatex), anchored("", kNumber)}};
-  return kAnchors;
-}
+constexpr std::size_t kMaxText = 50'000;  // bytes of an answer
 
 constexpr std::string_view kUnitWords =
     "units?|degrees?|cm|km|mm|ft|feet|foot|inch(?:es)?|in|miles?|mph|meters?|m|square units|"
     "square (?:feet|inches|cm|meters)|cubic (?:feet|inches|cm|units)|hours?|minutes?|seconds?|"
     "days?|years?|pounds?|dollars?|cents?|ways|points|students|people|sides";
+
+// Without a unit in \\text{…} at the end, unless that is all there is.
+std::string without_unit_text(const std::string& value) {
+  static const Regex kUnit = Regex::fixed(R"(\\text\{.*?\}(?:\^\d|\^\{\d\})?$)");
+  const auto changed = kUnit.sub("", value);
+  if (!changed || text::strip(*changed).empty()) return value;
+  return std::string(text::strip(*changed));
+}
 
 std::string cleaned(std::string value) {
   static constexpr std::array<std::array<const char*, 2>, 21> kReplaced = {{{"\\dfrac", "\\frac"},
@@ -130,12 +60,20 @@ std::string cleaned(std::string value) {
                                                                             {"\n", " "}}};
   static const std::vector<std::pair<Regex, const char*>> kRules = {
       {Regex::fixed(R"((?<!\\)\\ )"), ""},
-      {Regex::fixed(R"((?<=[\d}\s)])\s*\\text\{\s*[a-zA-Z .]+\}(?:\^\{?[23]\}?)?$)"), ""},
       {Regex::fixed(R"((?<=[\d})\s])\s*(?:)" + std::string(kUnitWords) + ")$"), ""},
       {Regex::fixed(R"(\\text\{([^{}]*)\})"), R"(\1)"},
-      {Regex::fixed(R"(\\frac(\d)(\d+))"), R"(\\frac{\1}{\2})"}};
+      {Regex::fixed(R"((?<=\d)_(?:\{\w+\}|\w))"), ""},
+      {Regex::fixed(R"((?<![\w}.])(\d+)\s*\\frac\{(\d+)\}\{(\d+)\})"), R"((\1+\\frac{\2}{\3}))"},
+      {Regex::fixed(R"(\^\s?\((.*?)\))"), R"(^{\1})"},
+      {Regex::fixed(R"(\\?sqrt\s?\((.*?)\))"), R"(\\sqrt{\1})"},
+      {Regex::fixed(R"(\\sqrt\s?([\da-zA-Z]))"), R"(\\sqrt{\1})"},
+      {Regex::fixed(R"(\\log_\s?(\d)\s?(\d+))"), R"(\\log_{\1}{\2})"},
+      {Regex::fixed(R"(\\frac\s?(\d)\s?(\d+))"), R"(\\frac{\1}{\2})"},
+      {Regex::fixed(R"(\\frac\s?\{(.*?)\}\s?(\d))"), R"(\\frac{\1}{\2})"},
+      {Regex::fixed(R"(\\frac\s?(\d)\s?\{(.*?)\})"), R"(\\frac{\1}{\2})"}};
   static const Regex kThousands = Regex::fixed(R"((?<=\d),(?=\d{3}(?:\D|$)))");
   for (const auto& [from, to] : kReplaced) value = text::replace(value, from, to);
+  value = without_unit_text(std::string(text::strip(value)));
   for (const auto& [regex, to] : kRules) {
     if (auto changed = regex.sub(to, value)) value = std::move(*changed);
   }
@@ -144,7 +82,7 @@ std::string cleaned(std::string value) {
   if (grouped && *grouped) {
     if (auto changed = kThousands.sub("", value)) value = std::move(*changed);
   }
-  return std::string(text::rstrip(text::strip(value), "."));
+  return std::string(text::strip(value));
 }
 
 // "a, b, c" at the top level of brackets.
@@ -216,6 +154,13 @@ bool equal_lists(const Listing& reference, const Listing& given, int depth) {
   return true;
 }
 
+// A set all of whose elements are equal is a set of one.
+bool is_one_value(const Listing& list, const std::string& value, int depth) {
+  return list.open.empty() && std::ranges::all_of(list.elements, [&](const std::string& element) {
+           return equal(element, value, depth);
+         });
+}
+
 // Rows and cells of \begin{pmatrix}…\end{pmatrix}.
 std::optional<std::vector<std::string>> matrix_cells(const std::string& value) {
   static const Regex kMatrix =
@@ -253,10 +198,13 @@ bool is_name(const std::string& value) {
   return match && *match;
 }
 
+std::string with_zero(const std::string& value) {
+  static const Regex kPoint = Regex::fixed(R"((?<!\d)\.(?=\d))");
+  const auto changed = kPoint.sub("0.", value);
+  return changed ? *changed : value;
+}
+
 bool equal_values(const std::string& reference, const std::string& given) {
-  const auto with_zero = [](const std::string& value) {
-    return value.starts_with('.') ? "0" + value : text::replace(value, "-.", "-0.");
-  };
   const std::string left = with_zero(reference);
   const std::string right = with_zero(given);
   const auto a = Expression::parse(left);
@@ -264,7 +212,7 @@ bool equal_values(const std::string& reference, const std::string& given) {
   if (!a || !b || a->is_relation() || b->is_relation()) return false;
   if (a->consumed() < left.size() || b->consumed() < right.size()) return false;
   const bool rounded = has_decimal_point(left) || has_decimal_point(right);
-  for (unsigned point = 0; point < 3; ++point) {
+  for (unsigned point = 0; point < 4; ++point) {
     const Complex x = a->evaluate(point, true);
     const Complex y = b->evaluate(point, true);
     const long double size = std::abs(x) + std::abs(y);
@@ -278,6 +226,60 @@ bool equal_values(const std::string& reference, const std::string& given) {
   return true;
 }
 
+bool is_integer(const std::string& value) {
+  const std::size_t start = value.starts_with('-') ? 1 : 0;
+  return value.size() > start && value.find_first_not_of("0123456789", start) == std::string::npos;
+}
+
+// 9% is 0.09, and 9 where the other side is a whole number, too.
+bool equal_percents(const std::string& reference, const std::string& given) {
+  const auto bare = [](const std::string& value) {
+    return std::string(text::strip(text::rstrip(value, "%\\ ")));
+  };
+  const std::string left = bare(reference);
+  const std::string right = bare(given);
+  if (reference.ends_with('%') == given.ends_with('%')) return equal_values(left, right);
+  if (is_integer(left) && is_integer(right)) return equal_values(left, right);
+  return reference.ends_with('%') ? equal_values("(" + left + ")/100", right)
+                                  : equal_values(left, "(" + right + ")/100");
+}
+
+// Whether the first bracket of a value is closed by its last character.
+bool is_enclosed(const std::string& value) {
+  if (value.size() < 3 || value.front() != '(' || value.back() != ')') return false;
+  int depth = 0;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    if (value[i] == '(' || value[i] == '[' || value[i] == '{') ++depth;
+    if (value[i] == ')' || value[i] == ']' || value[i] == '}') --depth;
+    if (depth == 0 && i + 1 < value.size()) return false;
+  }
+  return depth == 0;
+}
+
+// Without brackets around all of it, where these do not make it a list.
+std::string without_brackets(std::string value) {
+  for (int i = 0; i < kMaxDepth && is_enclosed(value); ++i) {
+    const std::string inside(text::strip(std::string_view(value).substr(1, value.size() - 2)));
+    const bool matrix = inside.starts_with("\\begin");
+    if (!matrix && elements(inside).size() > 1) break;
+    value = inside;
+  }
+  return value;
+}
+
+// "x = 5" as 5 where the other side is no equation; the reference's left side has to be a name.
+std::string without_left_side(const std::string& value, const std::string& other, bool any) {
+  if (other.find('=') != std::string::npos || value.find_first_of("<>") != std::string::npos) {
+    return value;
+  }
+  const std::vector<std::string> parts = text::split(value, "=");
+  const std::string left(text::strip(parts.front()));
+  if (parts.size() < 2 || !(any || is_name(left)) || elements(left).size() > 1) return value;
+  const bool several = elements(value).size() > 1 || value.find("\\begin") != std::string::npos;
+  if (parts.size() > 2 && several) return value;
+  return std::string(text::strip(parts.back()));
+}
+
 bool equal_relations(const std::string& reference, const std::string& given, int depth) {
   const auto a = sides_of(reference, "=");
   const auto b = sides_of(given, "=");
@@ -286,13 +288,13 @@ bool equal_relations(const std::string& reference, const std::string& given, int
            (equal(a->first, b->second, depth) && equal(a->second, b->first, depth)) ||
            equal_values(a->first + "-(" + a->second + ")", b->first + "-(" + b->second + ")");
   }
-  if (a && is_name(a->first)) return equal(a->second, given, depth);
-  if (b && is_name(b->first)) return equal(reference, b->second, depth);
   return false;
 }
 
-bool equal(const std::string& reference, const std::string& given, int depth) {
-  if (depth > kMaxDepth || reference.empty() || given.empty()) return false;
+bool equal(const std::string& first, const std::string& second, int depth) {
+  if (depth > kMaxDepth || first.empty() || second.empty()) return false;
+  const std::string reference = without_brackets(without_left_side(first, second, false));
+  const std::string given = without_brackets(without_left_side(second, first, true));
   if (text::replace(reference, " ", "") == text::replace(given, " ", "")) return true;
   const auto first_cells = matrix_cells(reference);
   const auto second_cells = matrix_cells(given);
@@ -304,39 +306,24 @@ bool equal(const std::string& reference, const std::string& given, int depth) {
   const auto first_list = listing(reference);
   const auto second_list = listing(given);
   if (first_list && second_list) return equal_lists(*first_list, *second_list, depth + 1);
-  if (first_list || second_list) return false;
+  if (first_list) return is_one_value(*first_list, given, depth + 1);
+  if (second_list) return is_one_value(*second_list, reference, depth + 1);
   if (reference.find('=') != std::string::npos || given.find('=') != std::string::npos) {
     return equal_relations(reference, given, depth + 1);
   }
-  const bool percent = reference.ends_with('%');
-  if (percent || given.ends_with('%')) {
-    const auto bare = [](const std::string& value) {
-      return std::string(text::strip(text::rstrip(value, "%\\")));
-    };
-    if (percent == given.ends_with('%')) return equal(bare(reference), bare(given), depth + 1);
-    return percent ? equal_values(bare(reference) + "/100", given)
-                   : equal_values(reference, bare(given) + "/100");
-  }
+  if (reference.ends_with('%') || given.ends_with('%')) return equal_percents(reference, given);
   return equal_values(reference, given);
 }
 
 }  // namespace
 
-std::optional<std::string> extract_answer(const std::string& text) {
-  for (const Anchors& anchors : anchors_before_box()) {
-    if (auto found = rightmost(anchors.latex, anchors.number, text)) return found;
-  }
-  if (const auto boxed = last_boxed(text)) {
-    if (auto inside = remove_boxed(*boxed)) return inside;
-  }
-  for (const Anchors& anchors : anchors_after_box()) {
-    if (auto found = rightmost(anchors.latex, anchors.number, text)) return found;
-  }
-  return std::nullopt;
-}
-
-bool same_answer(const std::string& reference, const std::string& given) {
-  return equal(cleaned(reference), cleaned(given), 0);
+bool verifies_answer(const std::string& reference, const std::string& text) {
+  if (text.size() > kMaxText) return false;
+  const WrittenAnswer answer = written_answer(text);
+  const std::string expected = cleaned(reference);
+  const auto unspaced = [](const std::string& value) { return text::replace(value, " ", ""); };
+  if (answer.first && unspaced(cleaned(*answer.first)) == unspaced(expected)) return true;
+  return answer.value && is_formula(reference) && equal(expected, cleaned(*answer.value), 0);
 }
 
 }  // namespace crucible::metric

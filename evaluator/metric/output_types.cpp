@@ -192,11 +192,11 @@ Result<bool> exact_match(const std::string& reference, const std::string& predic
     }
   }
   for (std::string* side : {&expected, &given}) {
-    if (arguments.value("ignore_case", false)) *side = text::lower(*side);
-    if (arguments.value("ignore_punctuation", false)) {
+    if (is_set(arguments, "ignore_case")) *side = text::lower(*side);
+    if (is_set(arguments, "ignore_punctuation")) {
       *side = text::without_ascii_punctuation(*side);
     }
-    if (arguments.value("ignore_numbers", false)) *side = text::without_ascii_digits(*side);
+    if (is_set(arguments, "ignore_numbers")) *side = text::without_ascii_digits(*side);
   }
   return expected == given;
 }
@@ -206,7 +206,7 @@ std::string python_text(const Json& value) {
   if (value.is_boolean()) return value.get<bool>() ? "True" : "False";
   if (value.is_null()) return "None";
   if (value.is_number_float()) return text::float_repr(value.get<double>());
-  return value.dump();
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::vector<std::string_view> metrics_of(task::OutputType type) {

@@ -3,6 +3,9 @@
 #include "evaluator/metric/rule.hpp"
 
 // The harness's own rules for each output type (api/task.py, process_results of ConfigurableTask).
+// With the log-probabilities l of the options: acc is whether argmax l is right, acc_norm and
+// acc_bytes the same of l over characters and bytes, acc_mutual_info of l less the option's own
+// log-probability without a context, brier_score takes softmax(l). Log-probabilities are natural.
 namespace crucible::metric {
 
 // Errors: kCorrupt for a log-probability that is not finite, kInvalidArgument where results and

@@ -21,6 +21,8 @@ const std::vector<Rule>& rules() {
        kMultipleChoice,
        {"multiple_choice_grade"},
        bigbench_grade_rule},
+      {"crows_pairs", kMultipleChoice, {"likelihood_diff", "pct_stereotype"}, crows_pairs_rule},
+      {"record", kMultipleChoice, {"f1", "em"}, record_rule},
       {"wikitext",
        kLoglikelihoodRolling,
        {"word_perplexity", "byte_perplexity", "bits_per_byte"},

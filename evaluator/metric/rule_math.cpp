@@ -30,11 +30,6 @@ Result<std::string> boxed_answer(const task::Item& item) {
   return *inside;
 }
 
-bool verified(const std::string& reference, const std::string& answer) {
-  const auto given = extract_answer(answer);
-  return given && same_answer(reference, *given);
-}
-
 // Of text between the first and last dollar sign, where there are two.
 std::string within_dollars(const std::string& answer) {
   const std::size_t first = answer.find('$');
@@ -60,7 +55,7 @@ Result<Outcome> minerva_math_rule(const RuleInput& in) {
   const std::string expected = task::normalize_minerva_answer(*reference);
   const bool equal = (!answer.empty() && answer == expected) || same_value(answer, expected);
   Outcome out = one("exact_match", equal);
-  out.metrics["math_verify"] = number(verified(*reference, in.answer) ? 1 : 0);
+  out.metrics["math_verify"] = number(verifies_answer(*reference, in.answer) ? 1 : 0);
   if (raw == kInvalidAnswer) out.note = kNoAnswer;
   return out;
 }
@@ -73,7 +68,7 @@ Result<Outcome> leaderboard_math_rule(const RuleInput& in) {
   const std::string expected = leaderboard_normal(*reference);
   const bool original = answer != kInvalidAnswer && (text::strip(answer) == text::strip(expected) ||
                                                      same_value(answer, expected));
-  Outcome out = one("exact_match", verified(*reference, in.answer));
+  Outcome out = one("exact_match", verifies_answer(*reference, in.answer));
   out.metrics["exact_match_original"] = number(original ? 1 : 0);
   if (raw == kInvalidAnswer) out.note = kNoAnswer;
   return out;

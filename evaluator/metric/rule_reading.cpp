@@ -140,9 +140,15 @@ std::vector<std::string> texts(const Json& value) {
 }  // namespace
 
 Result<Outcome> squad_rule(const RuleInput& in) {
-  const Json answers = in.item.document.value("answers", Json::object());
+  const auto answers = in.item.document.find("answers");
+  const bool listed = answers != in.item.document.end() && answers->contains("text") &&
+                      (*answers)["text"].is_array();
+  if (!listed) {
+    return fail(ErrorCode::kInvalidArgument,
+                "document " + in.item.id + ": field `answers.text` is no list");
+  }
   std::vector<std::string> golds;
-  for (const Json& one : answers.value("text", Json::array())) {
+  for (const Json& one : (*answers)["text"]) {
     if (one.is_string() && !squad_normal(one.get<std::string>()).empty()) {
       golds.push_back(one.get<std::string>());
     }
@@ -153,6 +159,26 @@ Result<Outcome> squad_rule(const RuleInput& in) {
   const MetricValue f1 = number(100 * best(golds, in.answer, squad_f1));
   Outcome out;
   out.metrics = {{"exact", exact}, {"f1", f1}, {kind + "_exact", exact}, {kind + "_f1", f1}};
+  return out;
+}
+
+// ReCoRD (Zhang et al. 2018): the likeliest entity against the right ones.
+Result<Outcome> record_rule(const RuleInput& in) {
+  const auto values = option_logprobs(in);
+  if (!values) return fail(values.error());
+  const auto field = [&](const char* key) {
+    const auto found = in.item.document.find(key);
+    return found == in.item.document.end() ? std::vector<std::string>{} : texts(*found);
+  };
+  const std::vector<std::string> entities = field("entities");
+  if (entities.size() != values->size()) {
+    return fail(ErrorCode::kInvalidArgument,
+                "document " + in.item.id + ": field `entities` does not fit the options");
+  }
+  const std::string& given = entities[argmax(*values)];
+  Outcome out;
+  out.metrics["f1"] = number(best(field("answers"), given, squad_f1));
+  out.metrics["em"] = number(best(field("answers"), given, squad_exact));
   return out;
 }
 

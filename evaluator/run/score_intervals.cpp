@@ -51,6 +51,11 @@ void set(MetricResult& result, stats::Interval interval, const char* kind, doubl
   result.spread = spread;
 }
 
+// Metrics whose zeros and ones are points of a longer scale, not wrong and right.
+bool has_other_scale(const std::string& metric) {
+  return metric.starts_with("eqbench") || metric.starts_with("rating");
+}
+
 void set_mean_interval(MetricResult& result, const std::vector<double>& numbers,
                        const std::vector<std::size_t>& clusters) {
   const auto count = stats::count_clusters(clusters);
@@ -63,7 +68,7 @@ void set_mean_interval(MetricResult& result, const std::vector<double>& numbers,
     return;
   }
   const bool binary = std::ranges::all_of(numbers, [](double x) { return x == 0 || x == 1; });
-  if (binary) {
+  if (binary && !has_other_scale(result.metric)) {
     const auto hits = static_cast<std::size_t>(std::ranges::count(numbers, 1.0));
     set(result, stats::wilson(hits, numbers.size()), "wilson", result.score.stderr_);
     return;

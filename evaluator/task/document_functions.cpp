@@ -38,6 +38,8 @@ const NameTable& rules() {
       {"agieval/utils.process_results", "agieval_math"},
       {"coqa/utils.process_results", "coqa"},
       {"drop/utils.process_results", "drop"},
+      {"crows_pairs/utils.process_results", "crows_pairs"},
+      {"record/util.process_results", "record"},
       {"wikitext/preprocess_wikitext.process_results", "wikitext"},
   };
   return kRules;

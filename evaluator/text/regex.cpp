@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::uint32_t kMatchLimit = 2'000'000;
 constexpr std::uint32_t kHeapLimitKib = 64 * 1024;
+constexpr std::size_t kStackStart = 32 * 1024;
+constexpr std::size_t kStackLimit = 8 * 1024 * 1024;
 constexpr std::size_t kMaxPattern = 64 * 1024;
 
 struct FreeMatchData {
@@ -21,6 +23,26 @@ struct FreeMatchData {
 struct FreeMatchContext {
   void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
 };
+struct FreeStack {
+  void operator()(pcre2_jit_stack* stack) const { pcre2_jit_stack_free(stack); }
+};
+
+// One of each for a thread: what every match call needs.
+struct Workspace {
+  std::unique_ptr<pcre2_match_context, FreeMatchContext> context{
+      pcre2_match_context_create(nullptr)};
+  std::unique_ptr<pcre2_jit_stack, FreeStack> stack{
+      pcre2_jit_stack_create(kStackStart, kStackLimit, nullptr)};
+  Workspace() {
+    pcre2_set_match_limit(context.get(), kMatchLimit);
+    pcre2_set_heap_limit(context.get(), kHeapLimitKib);
+    pcre2_jit_stack_assign(context.get(), nullptr, stack.get());
+  }
+};
+pcre2_match_context* match_context() {
+  thread_local const Workspace kWorkspace;
+  return kWorkspace.context.get();
+}
 
 std::string pcre_message(int code) {
   std::array<PCRE2_UCHAR, 256> buffer{};
@@ -69,6 +91,8 @@ Result<Regex> Regex::build(std::string_view pcre, const RegexFlags& flags) {
                                                  " at position " + std::to_string(offset) +
                                                  " of '" + std::string(pcre) + "'");
   }
+  // Machine code where this build of PCRE2 has it; without, the interpreter runs.
+  pcre2_jit_compile(compiled->code, PCRE2_JIT_COMPLETE);
   Regex regex;
   std::uint32_t groups = 0;
   pcre2_pattern_info(compiled->code, PCRE2_INFO_CAPTURECOUNT, &groups);
@@ -93,17 +117,13 @@ Result<std::optional<Match>> Regex::run(std::string_view subject, std::size_t fr
                                         bool not_empty_at_start) const {
   const std::unique_ptr<pcre2_match_data, FreeMatchData> data(
       pcre2_match_data_create_from_pattern(code_->code, nullptr));
-  const std::unique_ptr<pcre2_match_context, FreeMatchContext> context(
-      pcre2_match_context_create(nullptr));
-  pcre2_set_match_limit(context.get(), kMatchLimit);
-  pcre2_set_heap_limit(context.get(), kHeapLimitKib);
   std::uint32_t options = 0;
   if (anchor != Anchor::kNone) options |= PCRE2_ANCHORED;
   if (anchor == Anchor::kBoth) options |= PCRE2_ENDANCHORED;
   if (not_empty_at_start) options |= PCRE2_NOTEMPTY_ATSTART;
   const char* start = subject.empty() ? "" : subject.data();
   const int code = pcre2_match(code_->code, reinterpret_cast<PCRE2_SPTR>(start), subject.size(),
-                               from, options, data.get(), context.get());
+                               from, options, data.get(), match_context());
   if (code == PCRE2_ERROR_NOMATCH) return std::optional<Match>{};
   if (code < 0) {
     return fail(ErrorCode::kUnsupported,

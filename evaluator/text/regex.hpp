@@ -12,10 +12,13 @@
 #include "merger/base/error.hpp"
 
 // Regular expressions in the syntax and with the meaning of Python's `re` on str, over UTF-8, run
-// by PCRE2. A pattern is translated first: \Z, \s (which in Python takes in U+001C..U+001F),
+// by PCRE2 10.42 (BSD) as machine code where it can. PCRE2 because tasks use look-behinds, back
+// references and \w of Unicode: RE2 and Rust's regex have no look-around, std::regex has neither
+// Unicode nor a bound on its recursion. A pattern is translated first: \Z, \s (which in Python
+// takes in U+001C..U+001F),
 // {,n}, "[" inside a set, \uXXXX, inline flags; "^" in multi-line mode matches after a final line
-// feed; only a line feed ends a line; empty matches are found as Python 3.7 finds them. Escapes
-// and groups that Python does not have are refused.
+// feed; \B never matches in an empty text; only a line feed ends a line; empty matches are found
+// as Python 3.7 finds them. Escapes and groups that Python does not have are refused.
 //
 // Left different: \S inside a set differs from str.isspace in U+001C..U+001F and U+180E; \w is the
 // letters and numbers of Unicode's general categories; look-behinds may have alternatives of
@@ -54,7 +57,8 @@ class Match {
 
 // A compiled expression. Copies share it; const methods are safe from several threads. Bytes that
 // are not UTF-8 never match. A search that takes more than a fixed number of steps (2,000,000
-// matcher calls, 64 MiB) ends as kUnsupported, so a hostile pattern or text costs seconds at most.
+// of the matcher's, 64 MiB, or 8 MiB of stack) ends as kUnsupported, so a hostile pattern or text
+// costs seconds at most.
 class Regex {
  public:
   // kInvalidArgument with the position and what is wrong; patterns over 64 KiB are refused.

@@ -118,6 +118,7 @@ class Translation {
     if (at_ + 1 >= in_.size()) return bad("bad escape (end of pattern)");
     const char c = in_[at_ + 1];
     if (c == 'Z') return replace("\\z");
+    if (c == 'B') return replace("(?!\\A\\z)\\B");  // never in an empty text
     if (c == 's' && !flags_.ascii) return replace("[" + std::string(kSpaces) + "]");
     if (c == 'S' && !flags_.ascii) return replace("[^" + std::string(kSpaces) + "]");
     return shared_escape(c, "AbBdDsSwW");

@@ -88,17 +88,18 @@ int main(int argc, char** argv) {
   std::ranges::sort(files);
   int differ = 0;
   double largest = 0;
+  std::printf("published, recomputed, difference, readable answers, run\n");
   for (const fs::path& file : files) {
     const Json results = read(file);
     const Run run = recompute(questions, results.at("raw_results"));
     const double rounded = std::round(run.score * 100) / 100;  // as published scores are
     const double difference = std::fabs(rounded - results.at("benchmark_score").get<double>());
     largest = std::max(largest, difference);
-    if (difference <= kTolerance + 1e-9 && run.other_answers == 0) continue;
-    ++differ;
-    std::printf("%s: published %.2f, recomputed %.3f, %d answers parsed differently\n",
-                file.filename().c_str(), results.at("benchmark_score").get<double>(), run.score,
-                run.other_answers);
+    std::printf("%6.2f  %7.3f  %+.3f  %3zu  %s\n", results.at("benchmark_score").get<double>(),
+                run.score, run.score - results.at("benchmark_score").get<double>(), run.parseable,
+                file.stem().c_str());
+    if (run.other_answers > 0) std::printf("  %d parsed differently\n", run.other_answers);
+    differ += difference > kTolerance + 1e-9 || run.other_answers > 0 ? 1 : 0;
   }
   std::printf("%zu runs, largest difference %.4f, %d differ\n", files.size(), largest, differ);
   return files.empty() || differ > 0 ? 1 : 0;

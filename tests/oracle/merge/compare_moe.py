@@ -86,7 +86,7 @@ def make_phi(folder, seed):
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True)
     hidden, inner, vocabulary = SIZE.hidden, SIZE.inner, SIZE.vocab
-    config = {"architectures": ["PhiForCausalLM"], "model_type": "phi", "hidden_size": hidden,
+    config = {"architectures": ["PhiForCausalLM"], "model_type": "phi", "hidden_size": hidden, "max_position_embeddings": 512,
               "intermediate_size": inner, "num_attention_heads": SIZE.heads, "num_hidden_layers": SIZE.layers,
               "vocab_size": vocabulary, "torch_dtype": "float32", "bos_token_id": 0, "eos_token_id": 1}
     (folder / "config.json").write_text(json.dumps(config))
@@ -326,10 +326,10 @@ def check_phixtral(case, out, report, faults):
     from transformers import AutoModelForCausalLM
 
     ours = read_tensors(out)
-    base = read_tensors(case.recipe["base_model"])
+    base = read_tensors(pathlib.Path(case.recipe["base_model"]))
     expected = {name: value for name, value in base.items() if ".mlp." not in name}
     for index, entry in enumerate(case.recipe["experts"]):
-        for name, (kind, shape, data) in read_tensors(entry["source_model"]).items():
+        for name, (kind, shape, data) in read_tensors(pathlib.Path(entry["source_model"])).items():
             if ".mlp." not in name:
                 continue
             if ".fc2." in name and entry.get("residual_scale", 1) != 1:
