@@ -9,7 +9,7 @@
 namespace crucible::engine {
 namespace {
 
-using json = nlohmann::ordered_json;
+using Json = nlohmann::ordered_json;
 
 constexpr std::uint64_t kMaxSize = 1ULL << 62;
 
@@ -74,23 +74,23 @@ Change change_of(const std::string& name) {
 }
 
 // One text, or a list of them.
-std::vector<std::string> texts(const json& value) {
+std::vector<std::string> texts(const Json& value) {
   if (value.is_string()) return {value.get<std::string>()};
   return value.get<std::vector<std::string>>();
 }
 
-TensorRule read_tensor(const json& value) {
+TensorRule read_tensor(const Json& value) {
   TensorRule rule;
   rule.sources.push_back(value.at("from"));
-  for (const json& other : value.value("or", json::array())) rule.sources.push_back(other);
+  for (const Json& other : value.value("or", Json::array())) rule.sources.push_back(other);
   rule.target = value.at("to");
   rule.shape = value.at("shape").get<std::vector<std::string>>();
   rule.storage = value.value("of", std::vector<std::string>());
-  for (const json& name : value.value("do", json::array())) rule.changes.push_back(change_of(name));
+  for (const Json& name : value.value("do", Json::array())) rule.changes.push_back(change_of(name));
   rule.condition = value.value("if", "");
   rule.count = value.value("count", "");
   if (value.contains("packed")) {
-    const json& packed = value["packed"];
+    const Json& packed = value["packed"];
     rule.packed = PackedRule{texts(packed.at("from")), packed.at("rows"), packed.at("first")};
   }
   if (value.contains("tied")) {
@@ -99,21 +99,21 @@ TensorRule read_tensor(const json& value) {
   return rule;
 }
 
-SizeRule read_size(const std::string& name, const json& value) {
+SizeRule read_size(const std::string& name, const Json& value) {
   SizeRule rule;
   rule.name = name;
   if (value.is_string()) {
     rule.choices.push_back({"", value});
     return rule;
   }
-  for (const json& choice : value) {
+  for (const Json& choice : value) {
     rule.choices.push_back({choice.value("if", ""), choice.at("value")});
   }
   return rule;
 }
 
 // In the order in which later ones may name earlier ones.
-void read_sizes(const json& value, ArchitectureTable& table) {
+void read_sizes(const Json& value, ArchitectureTable& table) {
   static constexpr std::pair<const char*, const char*> kCommon[] = {
       {"vocab", "vocab_size"},
       {"hidden", "hidden_size"},
@@ -123,23 +123,23 @@ void read_sizes(const json& value, ArchitectureTable& table) {
       {"head_size", "head_dim|hidden/heads"},
       {"ff", "intermediate_size"},
       {"context", "max_position_embeddings"}};
-  const json own = value.value("sizes", json::object());
+  const Json own = value.value("sizes", Json::object());
   for (const auto& [name, usual] : kCommon) {
-    table.sizes.push_back(read_size(name, own.contains(name) ? own[name] : json(usual)));
+    table.sizes.push_back(read_size(name, own.contains(name) ? own[name] : Json(usual)));
   }
   for (const auto& [name, rule] : own.items()) {
     const bool common = std::ranges::any_of(kCommon, [&](auto& one) { return one.first == name; });
     if (!common) table.sizes.push_back(read_size(name, rule));
   }
-  for (const json& name : value.value("zero", json::array())) {
+  for (const Json& name : value.value("zero", Json::array())) {
     for (SizeRule& rule : table.sizes) {
-      if (rule.name == name) rule.may_be_zero = true;
+      if (rule.name == name.get<std::string>()) rule.may_be_zero = true;
     }
   }
 }
 
-void read_flags(const json& value, ArchitectureTable& table) {
-  const json flags = value.value("flags", json::object());
+void read_flags(const Json& value, ArchitectureTable& table) {
+  const Json flags = value.value("flags", Json::object());
   for (const auto& [name, rule] : flags.items()) {
     if (rule.is_boolean()) {
       table.flags.push_back({name, name, rule.get<bool>(), nullptr});
@@ -149,8 +149,8 @@ void read_flags(const json& value, ArchitectureTable& table) {
   }
 }
 
-void read_numbers(const json& value, ArchitectureTable& table) {
-  const json numbers = value.value("numbers", json::object());
+void read_numbers(const Json& value, ArchitectureTable& table) {
+  const Json numbers = value.value("numbers", Json::object());
   for (const auto& [name, rule] : numbers.items()) {
     NumberRule number{name, rule.at("key"), {}, NumberRule::Null::kFallback};
     if (rule.contains("default")) number.fallback = rule["default"].get<double>();
@@ -161,11 +161,11 @@ void read_numbers(const json& value, ArchitectureTable& table) {
   }
 }
 
-void read_refusals(const json& value, ArchitectureTable& table) {
-  const json required = value.value("require", json::object());
+void read_refusals(const Json& value, ArchitectureTable& table) {
+  const Json required = value.value("require", Json::object());
   for (const auto& [key, allowed] : required.items()) {
     Requirement requirement{key, {}};
-    for (const json& one : allowed) requirement.allowed.push_back(nlohmann::json(one));
+    for (const Json& one : allowed) requirement.allowed.push_back(nlohmann::json(one));
     table.requirements.push_back(std::move(requirement));
   }
   if (!value.contains("activation")) return;
@@ -173,7 +173,7 @@ void read_refusals(const json& value, ArchitectureTable& table) {
   table.activations = value["activation"].at("allowed").get<std::vector<std::string>>();
 }
 
-void read_attention(const json& value, ArchitectureTable& table) {
+void read_attention(const Json& value, ArchitectureTable& table) {
   table.rotary = value.value("rotary", true);
   table.rope_theta = value.value("rope_theta", 10000.0);
   table.rope_factors = value.value("rope_factors", false);
@@ -187,7 +187,7 @@ void read_attention(const json& value, ArchitectureTable& table) {
   }
   table.window = value.value("window", "");
   if (value.contains("window_layers")) {
-    const json& layers = value["window_layers"];
+    const Json& layers = value["window_layers"];
     table.window_layers = {layers.at("default_period"), layers.value("period_key", ""),
                            layers.value("own_rope", false)};
   }
@@ -196,7 +196,7 @@ void read_attention(const json& value, ArchitectureTable& table) {
     table.rope_layers_period = value["rope_layers"].at("period");
   }
   if (value.contains("query_scale")) {
-    const json& scale = value["query_scale"];
+    const Json& scale = value["query_scale"];
     table.query_scale = {scale.at("key"), scale.at("default"), scale.at("layers_scaled_by_width")};
   }
 }
@@ -230,12 +230,12 @@ bool holds(std::string_view condition, const Flags& flags) {
 }
 
 ArchitectureTable parse_architecture_table(std::string_view text) {
-  const json value = json::parse(text);
+  const Json value = Json::parse(text);
   ArchitectureTable table;
   table.model_type = value.at("model_type");
   table.class_names = texts(value.at("class"));
   table.gguf = value.at("gguf");
-  const json& norm = value.at("norm");
+  const Json& norm = value.at("norm");
   table.rms_norm = norm.at("kind") == "rms";
   table.norm_key = norm.at("key");
   table.norm_fallback = norm.at("default");
@@ -244,14 +244,14 @@ ArchitectureTable parse_architecture_table(std::string_view text) {
   read_flags(value, table);
   read_numbers(value, table);
   read_refusals(value, table);
-  const json metadata = value.value("metadata", json::object());
+  const Json metadata = value.value("metadata", Json::object());
   for (const auto& [key, size] : metadata.items()) table.metadata.emplace_back(key, size);
-  const json flags = value.value("metadata_flags", json::object());
+  const Json flags = value.value("metadata_flags", Json::object());
   for (const auto& [key, flag] : flags.items()) table.metadata_flags.emplace_back(key, flag);
   table.prefixes = value.value("prefixes", std::vector<std::string>());
   table.buffers = value.value("buffers", std::vector<std::string>());
   table.dense_layers = value.value("dense_layers", "");
-  for (const json& tensor : value.at("tensors")) table.tensors.push_back(read_tensor(tensor));
+  for (const Json& tensor : value.at("tensors")) table.tensors.push_back(read_tensor(tensor));
   return table;
 }
 

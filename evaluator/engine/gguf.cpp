@@ -46,9 +46,9 @@ std::uint64_t row_bytes(GgufType type, std::uint64_t columns) {
       return columns / 32 * 22;  // a half-precision scale, 32 fifth bits, 32 half bytes
     case GgufType::kQ8_0:
       return columns / 32 * 34;  // a half-precision scale and 32 bytes
-    case GgufType::kQ4_K:
+    case GgufType::kQ4K:
       return columns / 256 * 144;
-    case GgufType::kQ6_K:
+    case GgufType::kQ6K:
       return columns / 256 * 210;
   }
   return 0;

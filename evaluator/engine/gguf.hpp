@@ -15,13 +15,13 @@ enum class GgufType : std::uint32_t {
   kF16 = 1,
   kQ5_0 = 6,
   kQ8_0 = 8,
-  kQ4_K = 12,
-  kQ6_K = 14,
+  kQ4K = 12,
+  kQ6K = 14,
   kBF16 = 30
 };
 
-// Bytes of `columns` elements in a row, which must be whole blocks: of 256 elements for kQ4_K and
-// kQ6_K, of 32 for kQ5_0 and kQ8_0.
+// Bytes of `columns` elements in a row, which must be whole blocks: of 256 elements for kQ4K and
+// kQ6K, of 32 for kQ5_0 and kQ8_0.
 std::uint64_t row_bytes(GgufType type, std::uint64_t columns);
 
 class GgufHeader {

@@ -49,7 +49,7 @@ std::uint32_t file_type(WeightType weights) {
       return LLAMA_FTYPE_MOSTLY_BF16;
     case WeightType::kQ8_0:
       return LLAMA_FTYPE_MOSTLY_Q8_0;
-    case WeightType::kQ4_K:
+    case WeightType::kQ4K:
       return LLAMA_FTYPE_MOSTLY_Q4_K_S;
   }
   return LLAMA_FTYPE_ALL_F32;

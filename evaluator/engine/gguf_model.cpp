@@ -38,7 +38,7 @@ Status write_all(int fd, std::span<const std::byte> data, std::uint64_t offset,
 
 // The types that llama.cpp's quantiser falls back to where rows are no whole blocks.
 GgufType q4_k_type(std::uint64_t columns, bool is_output) {
-  if (columns % 256 == 0) return is_output ? GgufType::kQ6_K : GgufType::kQ4_K;
+  if (columns % 256 == 0) return is_output ? GgufType::kQ6K : GgufType::kQ4K;
   if (columns % 32 == 0) return is_output ? GgufType::kQ8_0 : GgufType::kQ5_0;
   return GgufType::kF16;
 }
@@ -53,7 +53,7 @@ GgufType matrix_type(WeightType weights, std::uint64_t columns, bool is_output) 
       return GgufType::kF16;
     case WeightType::kQ8_0:
       return columns % 32 == 0 ? GgufType::kQ8_0 : GgufType::kF16;
-    case WeightType::kQ4_K:
+    case WeightType::kQ4K:
       return q4_k_type(columns, is_output);
   }
   return GgufType::kF32;
@@ -206,8 +206,8 @@ Result<std::vector<std::byte>> encode(GgufType type, std::span<const float> valu
       break;
     case GgufType::kQ5_0:
     case GgufType::kQ8_0:
-    case GgufType::kQ4_K:
-    case GgufType::kQ6_K:
+    case GgufType::kQ4K:
+    case GgufType::kQ6K:
       quantise(type, values, columns, out);
       break;
   }

@@ -7,7 +7,7 @@
 
 namespace crucible::engine {
 
-enum class WeightType { kF32, kBF16, kF16, kQ8_0, kQ4_K };
+enum class WeightType { kF32, kBF16, kF16, kQ8_0, kQ4K };
 struct LlamaOptions {
   WeightType weights =
       WeightType::kF32;  // f32 with f32 KV and no flash attention is the reference mode

@@ -19,7 +19,7 @@ std::string_view dtype_name(WeightType weights) {
       return "f16";
     case WeightType::kQ8_0:
       return "q8_0";
-    case WeightType::kQ4_K:
+    case WeightType::kQ4K:
       return "q4_k";
   }
   return "";

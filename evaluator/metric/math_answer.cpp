@@ -13,7 +13,7 @@ namespace {
 
 using text::Regex;
 
-std::string sub(const Regex& regex, std::string_view replacement, std::string value) {
+std::string sub(const Regex& regex, std::string_view replacement, const std::string& value) {
   auto changed = regex.sub(replacement, value);
   return changed ? std::move(*changed) : value;
 }

@@ -11,8 +11,6 @@
 namespace crucible::task {
 namespace {
 
-using json = Json;
-
 constexpr std::uint64_t kFileLimit = 256ULL << 20;
 constexpr std::size_t kChoiceLimit = 256;
 constexpr int kDepthLimit = 32;
@@ -28,13 +26,13 @@ struct LineFaults {
   }
 };
 
-std::optional<json> parse_line(std::string_view line, const LineFaults& faults) {
+std::optional<Json> parse_line(std::string_view line, const LineFaults& faults) {
   bool too_deep = false;
-  const json::parser_callback_t watch_depth = [&](int depth, json::parse_event_t, json&) {
+  const Json::parser_callback_t watch_depth = [&](int depth, Json::parse_event_t, Json&) {
     if (depth > kDepthLimit) too_deep = true;
     return !too_deep;
   };
-  json item = json::parse(line, watch_depth, false);
+  Json item = Json::parse(line, watch_depth, false);
   if (too_deep) {
     faults.add("", "is nested too deeply");
     return std::nullopt;
@@ -46,7 +44,7 @@ std::optional<json> parse_line(std::string_view line, const LineFaults& faults) 
   return item;
 }
 
-std::optional<std::string> text_at(const json& item, const std::string& key,
+std::optional<std::string> text_at(const Json& item, const std::string& key,
                                    const LineFaults& faults) {
   const auto found = item.find(key);
   if (found == item.end() || !found->is_string()) {
@@ -56,7 +54,7 @@ std::optional<std::string> text_at(const json& item, const std::string& key,
   return found->get<std::string>();
 }
 
-std::optional<std::vector<std::string>> texts_at(const json& item, const std::string& key,
+std::optional<std::vector<std::string>> texts_at(const Json& item, const std::string& key,
                                                  const LineFaults& faults) {
   const auto found = item.find(key);
   if (found == item.end() || !found->is_array()) {
@@ -69,7 +67,7 @@ std::optional<std::vector<std::string>> texts_at(const json& item, const std::st
     return std::nullopt;
   }
   std::vector<std::string> texts;
-  for (const json& choice : *found) {
+  for (const Json& choice : *found) {
     if (!choice.is_string()) {
       faults.add(key, "is not a list of strings");
       return std::nullopt;
@@ -80,7 +78,7 @@ std::optional<std::vector<std::string>> texts_at(const json& item, const std::st
 }
 
 // An index, or a letter counted from A.
-std::optional<std::size_t> choice_index(const json& value) {
+std::optional<std::size_t> choice_index(const Json& value) {
   if (value.is_number_unsigned()) return value.get<std::size_t>();
   if (!value.is_string()) return std::nullopt;
   const std::string letter = value.get<std::string>();
@@ -88,19 +86,19 @@ std::optional<std::size_t> choice_index(const json& value) {
   return static_cast<std::size_t>(letter[0] - 'A');
 }
 
-std::optional<std::vector<std::size_t>> gold_at(const json& item, const std::string& key,
+std::optional<std::vector<std::size_t>> gold_at(const Json& item, const std::string& key,
                                                 std::size_t choices, const LineFaults& faults) {
   const auto found = item.find(key);
   if (found == item.end()) {
     faults.add(key, "is missing");
     return std::nullopt;
   }
-  const json list = found->is_array() ? *found : json::array({*found});
+  const Json list = found->is_array() ? *found : Json::array({*found});
   std::vector<std::size_t> gold;
-  for (const json& value : list) {
+  for (const Json& value : list) {
     const auto index = choice_index(value);
     if (!index || *index >= choices) {
-      faults.add(key, value.dump(-1, ' ', false, json::error_handler_t::replace) +
+      faults.add(key, value.dump(-1, ' ', false, Json::error_handler_t::replace) +
                           " is not the number (from 0) or letter of one of " +
                           std::to_string(choices) + " choices");
       return std::nullopt;
@@ -135,14 +133,14 @@ bool add_choices(Item& item, const std::vector<std::string>& choices, const Item
   return true;
 }
 
-void finish(Item& item, const std::string& context, std::vector<std::size_t> gold, json document) {
+void finish(Item& item, const std::string& context, std::vector<std::size_t> gold, Json document) {
   for (Request& request : item.requests) request.context = context;
-  item.target = gold.size() == 1 ? json(gold[0]) : json(gold);
+  item.target = gold.size() == 1 ? Json(gold[0]) : Json(gold);
   item.gold = std::move(gold);
   item.document = std::move(document);
 }
 
-std::optional<Item> read_multiple_choice(json& document, const ItemFormat& format,
+std::optional<Item> read_multiple_choice(Json& document, const ItemFormat& format,
                                          const LineFaults& faults) {
   const FieldNames& fields = format.fields;
   const auto query = text_at(document, fields.query, faults);
@@ -162,7 +160,7 @@ std::optional<Item> read_multiple_choice(json& document, const ItemFormat& forma
 
 // AGIEval's own zero-shot prompt (Zhong et al. 2023, arXiv:2304.06364), scored as the Nous fork of
 // the harness does: the options in full, "(A)..." included, are the continuations.
-std::optional<Item> read_agieval(json& document, const ItemFormat& format,
+std::optional<Item> read_agieval(Json& document, const ItemFormat& format,
                                  const LineFaults& faults) {
   const auto question = text_at(document, "question", faults);
   const auto options = texts_at(document, "options", faults);

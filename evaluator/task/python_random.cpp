@@ -19,7 +19,7 @@ constexpr std::size_t kWords = 624;
 // state it writes as it is.
 class ArraySeed {
  public:
-  using result_type = std::uint32_t;
+  using result_type = std::uint32_t;  // NOLINT(readability-identifier-naming): std asks for it
   explicit ArraySeed(std::vector<std::uint32_t> key) : key_(std::move(key)) {}
 
   template <typename Iterator>

@@ -26,7 +26,7 @@ Result<engine::WeightType> weight_type(const std::string& name) {
        {"bf16", engine::WeightType::kBF16},
        {"f16", engine::WeightType::kF16},
        {"q8_0", engine::WeightType::kQ8_0},
-       {"q4_k", engine::WeightType::kQ4_K}}};
+       {"q4_k", engine::WeightType::kQ4K}}};
   for (const auto& [text, type] : kTypes) {
     if (text == name) return type;
   }

@@ -86,9 +86,9 @@ def make_phi(folder, seed):
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True)
     hidden, inner, vocabulary = SIZE.hidden, SIZE.inner, SIZE.vocab
-    config = {"architectures": ["PhiForCausalLM"], "model_type": "phi", "hidden_size": hidden, "max_position_embeddings": 512,
-              "intermediate_size": inner, "num_attention_heads": SIZE.heads, "num_hidden_layers": SIZE.layers,
-              "vocab_size": vocabulary, "torch_dtype": "float32", "bos_token_id": 0, "eos_token_id": 1}
+    config = {"architectures": ["PhiForCausalLM"], "model_type": "phi", "hidden_size": hidden,
+              "max_position_embeddings": 512, "intermediate_size": inner, "num_attention_heads": SIZE.heads,
+              "num_hidden_layers": SIZE.layers, "vocab_size": vocabulary, "torch_dtype": "float32", "bos_token_id": 0, "eos_token_id": 1}
     (folder / "config.json").write_text(json.dumps(config))
     shapes = {"model.embed_tokens.weight": (vocabulary, hidden), "lm_head.weight": (vocabulary, hidden),
               "lm_head.bias": (vocabulary,), "model.final_layernorm.weight": (hidden,),

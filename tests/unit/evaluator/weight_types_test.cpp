@@ -105,7 +105,7 @@ TEST(WeightTypes, FewerBitsDifferMoreButLittle) {
   const double half = std::abs(score(model.path(), WeightType::kF16, "f16") - exact);
   const double brain = std::abs(score(model.path(), WeightType::kBF16, "bf16") - exact);
   const double bytes = std::abs(score(model.path(), WeightType::kQ8_0, "q8_0") - exact);
-  const double nibbles = std::abs(score(model.path(), WeightType::kQ4_K, "q4_k") - exact);
+  const double nibbles = std::abs(score(model.path(), WeightType::kQ4K, "q4_k") - exact);
   EXPECT_GT(half, 0);
   EXPECT_LT(half, 0.05);
   EXPECT_LT(brain, 0.2);
@@ -119,7 +119,7 @@ TEST(WeightTypes, FewerBitsDifferMoreButLittle) {
 TEST(WeightTypes, RowsThatAreNoWholeBlocksAreKeptWider) {
   for (const char* name : {"llama-yarn", "mixtral", "gpt2", "phi3"}) {
     const double exact = score(kGoldens / name, WeightType::kF32, "f32");
-    EXPECT_NEAR(score(kGoldens / name, WeightType::kQ4_K, "q4_k"), exact, 3) << name;
+    EXPECT_NEAR(score(kGoldens / name, WeightType::kQ4K, "q4_k"), exact, 3) << name;
     EXPECT_NEAR(score(kGoldens / name, WeightType::kQ8_0, "q8_0"), exact, 1) << name;
   }
 }
@@ -129,8 +129,8 @@ TEST(WeightTypes, BytesOfARow) {
   EXPECT_EQ(row_bytes(GgufType::kBF16, 256), 512U);
   EXPECT_EQ(row_bytes(GgufType::kQ8_0, 256), 272U);
   EXPECT_EQ(row_bytes(GgufType::kQ5_0, 256), 176U);
-  EXPECT_EQ(row_bytes(GgufType::kQ4_K, 256), 144U);
-  EXPECT_EQ(row_bytes(GgufType::kQ6_K, 256), 210U);
+  EXPECT_EQ(row_bytes(GgufType::kQ4K, 256), 144U);
+  EXPECT_EQ(row_bytes(GgufType::kQ6K, 256), 210U);
 }
 
 TEST(WeightTypes, WhatF16CannotHoldIsRefused) {
