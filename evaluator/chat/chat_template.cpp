@@ -139,7 +139,7 @@ Result<ChatTemplate> ChatTemplate::compile(std::string source, Json special_toke
   return chat;
 }
 
-Result<std::string> ChatTemplate::apply(std::span<const engine::ChatMessage> messages,
+Result<std::string> ChatTemplate::apply(std::span<const ChatMessage> messages,
                                         bool add_generation_prompt, bool continue_last) const {
   if (messages.empty()) {
     return fail(ErrorCode::kInvalidArgument, "a chat template needs at least one message");
@@ -153,7 +153,7 @@ Result<std::string> ChatTemplate::apply(std::span<const engine::ChatMessage> mes
   }
   Json variables = special_tokens_;
   Json& list = variables["messages"] = Json::array();
-  for (const engine::ChatMessage& message : messages) {
+  for (const ChatMessage& message : messages) {
     list.push_back({{"role", message.role}, {"content", message.content}});
   }
   if (continue_last) {

@@ -4,7 +4,7 @@
 #include <span>
 #include <string>
 
-#include "evaluator/engine/language_model.hpp"
+#include "evaluator/chat/chat_message.hpp"
 #include "evaluator/template/template.hpp"
 #include "merger/checkpoint/checkpoint.hpp"
 
@@ -26,8 +26,8 @@ class ChatTemplate {
 
   // With `add_generation_prompt` false the last message is left open to be continued
   // (continue_final_message) when `continue_last`.
-  Result<std::string> apply(std::span<const engine::ChatMessage> messages,
-                            bool add_generation_prompt, bool continue_last = false) const;
+  Result<std::string> apply(std::span<const ChatMessage> messages, bool add_generation_prompt,
+                            bool continue_last = false) const;
   const std::string& source() const { return source_; }
 
  private:

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "evaluator/chat/chat_message.hpp"
 #include "merger/base/error.hpp"
 #include "merger/base/progress.hpp"
 
@@ -17,6 +18,7 @@
 namespace crucible::engine {
 
 using TokenId = std::int32_t;
+using chat::ChatMessage;
 
 // Whether a beginning-of-sequence token goes before a context.
 enum class BosRule {
@@ -52,12 +54,6 @@ struct RollingResult {
   double sum_logprob = 0;
   std::uint32_t tokens = 0;
   std::uint32_t windows = 0;
-};
-
-// One turn of a conversation; roles as chat templates name them: system, user, assistant.
-struct ChatMessage {
-  std::string role;
-  std::string content;
 };
 
 struct GenerationSettings {

@@ -201,6 +201,44 @@ Result<Estimate> aggregate_cb(const Values& values) {
   return Estimate{sum / 3, kNan};
 }
 
+// sklearn's f1_score over every class that is a gold label or a prediction: `weight` gives a
+// class's part from the number of items that it is the gold label of.
+template <typename Weight>
+Result<Estimate> aggregate_classes_f1(const Values& values, Weight weight) {
+  const auto gold = column(values, 0);
+  const auto predicted = column(values, 1);
+  if (!gold || !predicted) return bad("f1 needs a gold label and a prediction of every item");
+  std::vector<std::size_t> all(gold->size());
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
+  std::map<double, double> support;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    support[(*gold)[i]] += 1;
+    support.try_emplace((*predicted)[i], 0);
+  }
+  double sum = 0;
+  double weights = 0;
+  for (const auto& [label, count] : support) {
+    sum += weight(count) * f1_over(*gold, *predicted, all, label);
+    weights += weight(count);
+  }
+  return Estimate{sum / weights, kNan};
+}
+Result<Estimate> aggregate_weighted_f1(const Values& values) {
+  return aggregate_classes_f1(values, [](double count) { return count; });
+}
+Result<Estimate> aggregate_macro_f1(const Values& values) {
+  return aggregate_classes_f1(values, [](double) { return 1.0; });
+}
+// With one label an item and no class left out, micro F1 is the share of right answers.
+Result<Estimate> aggregate_micro_f1(const Values& values) {
+  const auto gold = column(values, 0);
+  const auto predicted = column(values, 1);
+  if (!gold || !predicted) return bad("f1 needs a gold label and a prediction of every item");
+  double right = 0;
+  for (std::size_t i = 0; i < gold->size(); ++i) right += (*gold)[i] == (*predicted)[i] ? 1 : 0;
+  return Estimate{right / static_cast<double>(gold->size()), kNan};
+}
+
 Result<Estimate> aggregate_mcc(const Values& values) {
   const auto gold = column(values, 0);
   const auto predicted = column(values, 1);
@@ -299,6 +337,9 @@ const std::map<std::string_view, Aggregation>& aggregations() {
       {"bits_per_byte", aggregate_bits_per_byte},
       {"f1", aggregate_f1},
       {"cb_multi_fi", aggregate_cb},
+      {"weighted_f1", aggregate_weighted_f1},
+      {"macro_f1", aggregate_macro_f1},
+      {"micro_f1", aggregate_micro_f1},
       {"matthews_corrcoef", aggregate_mcc},
       {"brier_score", aggregate_brier},
       {"bleu", aggregate_bleu},

@@ -202,7 +202,7 @@ void check_arguments(const task::Filter& filter, const std::string& path,
     faults.push_back({path + ".group_select", "is not a whole number", "0 is the first match"});
   }
   if (filter.function == "take_first_k" &&
-      (!arguments.contains("k") || !arguments["k"].is_number_unsigned())) {
+      (!arguments.contains("k") || !arguments["k"].is_number_integer() || arguments["k"] < 1)) {
     faults.push_back({path + ".k", "is missing or not a count", "k: 8"});
   }
   if (arguments.contains("mapping_dict") && !arguments["mapping_dict"].is_object()) {

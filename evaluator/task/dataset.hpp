@@ -32,7 +32,8 @@ class DatasetSource {
 };
 
 // Reads one file by its ending: .json (a list, or an object with a list under one key), .jsonl,
-// .csv, .tsv, .parquet. Faults carry the line. Limits: 2 GiB a file.
+// .csv, .tsv, .txt (a row `text` for each line), .parquet. Faults carry the line. Limits: 2 GiB a
+// file.
 Result<std::vector<Json>> read_rows(const std::filesystem::path& file);
 
 }  // namespace crucible::task

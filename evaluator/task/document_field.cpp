@@ -20,11 +20,7 @@ std::optional<std::int64_t> all_digits(const std::string& text) {
 
 tl::unexpected<Error> unknown_function(const std::string& path) {
   Error error{ErrorCode::kUnsupported, {}, {}};
-  error.message = "`!function " + path + "` is Python that has no built-in counterpart here";
-  const auto similar = similar_functions(path);
-  for (std::size_t i = 0; i < similar.size() && i < 8; ++i) {
-    error.message += (i == 0 ? "; known: " : ", ") + similar[i];
-  }
+  error.message = no_counterpart(path);
   return fail(std::move(error));
 }
 

@@ -18,6 +18,9 @@ const Tables& tables() {
     add_choice_functions(made.rows, made.values);
     add_reading_functions(made.rows, made.values);
     add_math_functions(made.rows, made.values);
+    add_subject_functions(made.rows, made.values);
+    add_language_functions(made.rows, made.values);
+    add_translated_functions(made.rows, made.values);
     return made;
   }();
   return kTables;
@@ -41,6 +44,9 @@ const NameTable& rules() {
       {"crows_pairs/utils.process_results", "crows_pairs"},
       {"record/util.process_results", "record"},
       {"wikitext/preprocess_wikitext.process_results", "wikitext"},
+      {"okapi/truthfulqa_multilingual/utils.process_results_mc2", "truthfulqa_mc2"},
+      {"truthfulqa-multi/utils.process_results_mc2", "truthfulqa_mc2_v03"},
+      {"galician_bench/utils.process_results_mc2", "truthfulqa_mc2_v03"},
   };
   return kRules;
 }
@@ -49,6 +55,10 @@ const NameTable& scoring() {
   static const NameTable kNames = {
       {"ifeval/utils.agg_inst_level_acc", "agg_inst_level_acc"},
       {"cb/aggregate.cb_multi_fi", "cb_multi_fi"},
+      {"utils.weighted_f1_score", "weighted_f1"},  // lm_eval/utils.py, brought in by many folders
+      {"kobest/utils.macro_f1_score", "macro_f1"},
+      {"noreval/norec/utils.multi_f1", "macro_f1"},
+      {"metrics.micro_f1_score", "micro_f1"},
       {"bbh/zeroshot/utils.MapRegexFilter", "MapRegexFilter"},
       {"bbh/zeroshot/utils.MultiChoiceRegexFilter", "MultiChoiceRegexFilter"},
       {"bbh/zeroshot/utils.NumberParseRegexFilter", "NumberParseRegexFilter"},
@@ -74,8 +84,17 @@ Error bad_document(const std::exception& problem) {
 
 }  // namespace
 
+std::string with_any_folder(std::string_view path) {
+  const std::size_t end = path.rfind('/');
+  if (end == std::string_view::npos || end == 0) return std::string(path);
+  const std::size_t before = path.rfind('/', end - 1);
+  const std::size_t begin = before == std::string_view::npos ? 0 : before + 1;
+  return std::string(path.substr(0, begin)) + "*" + std::string(path.substr(end));
+}
+
 const RowsFunction* find_rows_function(std::string_view path) {
-  return find_by_ending(tables().rows, path);
+  const RowsFunction* own = find_by_ending(tables().rows, path);
+  return own != nullptr ? own : find_by_ending(tables().rows, with_any_folder(path));
 }
 
 const ValueFunction* find_value_function(std::string_view path) {
@@ -86,8 +105,11 @@ std::optional<std::string> results_rule(std::string_view path) { return name_in(
 
 std::optional<std::string> scoring_name(std::string_view path) { return name_in(scoring(), path); }
 
+std::string no_counterpart(std::string_view path) {
+  return "`!function " + std::string(path) + "` is Python that has no built-in counterpart here";
+}
+
 std::vector<std::string> similar_functions(std::string_view path) {
-  const std::string_view function = path.substr(path.rfind('.') + 1);
   const std::size_t slash = path.rfind('/');
   std::string_view folder;
   if (slash != std::string_view::npos) {
@@ -97,8 +119,7 @@ std::vector<std::string> similar_functions(std::string_view path) {
   }
   std::vector<std::string> found;
   const auto look = [&](const std::string& key) {
-    const bool same_folder = !folder.empty() && key.starts_with(folder);
-    if (same_folder || key.ends_with("." + std::string(function))) found.push_back(key);
+    if (!folder.empty() && key.starts_with(folder)) found.push_back(key);
   };
   for (const auto& [key, value] : tables().rows) look(key);
   for (const auto& [key, value] : tables().values) look(key);

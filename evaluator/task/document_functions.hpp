@@ -27,6 +27,11 @@ struct FunctionState {
 using RowsFunction = std::function<Result<std::vector<Json>>(std::vector<Json>, FunctionState&)>;
 using ValueFunction = std::function<Result<Json>(const Json& document)>;
 
+// The text "", not null and not an empty list.
+inline bool is_empty_text(const Json& value) {
+  return value.is_string() && value.get_ref<const std::string&>().empty();
+}
+
 // process_docs; nullptr where there is none.
 const RowsFunction* find_rows_function(std::string_view path);
 // doc_to_text, doc_to_target, doc_to_choice.
@@ -38,8 +43,14 @@ std::optional<std::string> results_rule(std::string_view path);
 // Functions among metrics, aggregations and filters: the name scoring knows them by.
 std::optional<std::string> scoring_name(std::string_view path);
 
-// Known functions whose path ends in the same function name or the same folder, for messages.
+// What is wrong with a function that there is nothing for.
+std::string no_counterpart(std::string_view path);
+// Known functions of the same folder, for messages.
 std::vector<std::string> similar_functions(std::string_view path);
+
+// "global_mmlu/full/*/utils.process_anatomy" for ".../global_mmlu/full/de/utils.process_anatomy":
+// families of tasks with one folder for each language have one key.
+std::string with_any_folder(std::string_view path);
 
 // Entry of a table whose key is the end of `path`; the longest wins.
 template <typename Table>
@@ -63,6 +74,10 @@ using ValueTable = std::map<std::string, ValueFunction, std::less<>>;
 void add_choice_functions(RowsTable& rows, ValueTable& values);   // multiple-choice tasks
 void add_reading_functions(RowsTable& rows, ValueTable& values);  // passages, dialogues, pronouns
 void add_math_functions(RowsTable& rows, ValueTable& values);     // boxed answers
+void add_subject_functions(RowsTable& rows, ValueTable& values);  // rows of one subject; MMLUs
+void add_language_functions(RowsTable& rows, ValueTable& values);
+// After the choice functions: HellaSwag's is one of them.
+void add_translated_functions(RowsTable& rows, ValueTable& values);
 
 // One row after another; an exception of a missing or mistyped field becomes an error that names
 // the row.

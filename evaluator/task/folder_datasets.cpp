@@ -1,5 +1,7 @@
 #include "evaluator/task/folder_datasets.hpp"
 
+#include <glob.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <set>
@@ -30,6 +32,23 @@ bool is_plain(const std::string& name) {
   const fs::path path(name);
   return !path.is_absolute() &&
          std::none_of(path.begin(), path.end(), [](const fs::path& part) { return part == ".."; });
+}
+
+// The file of that name, else those that the name is a pattern for (*, ?, […]), in order of their
+// names.
+std::vector<fs::path> matching_files(const fs::path& name) {
+  if (is_file(name)) return {name};
+  if (name.string().find_first_of("*?[") == std::string::npos) return {};
+  std::vector<fs::path> files;
+  glob_t matches{};
+  if (glob(name.c_str(), 0, nullptr, &matches) == 0) {
+    for (std::size_t i = 0; i < matches.gl_pathc && files.size() <= kPartLimit; ++i) {
+      if (is_file(matches.gl_pathv[i])) files.emplace_back(matches.gl_pathv[i]);
+    }
+  }
+  globfree(&matches);
+  std::sort(files.begin(), files.end());
+  return files;
 }
 
 // test-00000-of-00002.parquet and its fellows, all there.
@@ -136,19 +155,19 @@ std::vector<fs::path> FolderDatasets::named_files(const DatasetReference& datase
   for (const fs::path& name : named->second) {
     const std::string text = name.string();
     const bool remote = text.find("://") != std::string::npos;
-    if (text.starts_with(kBuiltinPrefix) || (is_loader(dataset.path) && !remote)) {
-      if (!text.starts_with(kBuiltinPrefix) && !is_file(name)) return {};
-      files.push_back(name);
-      continue;
+    std::vector<fs::path> found;
+    if (text.starts_with(kBuiltinPrefix)) {
+      found = {name};
+    } else if (is_loader(dataset.path) && !remote) {
+      found = matching_files(name);
+    } else {
+      const fs::path relative = remote ? name.filename() : name;
+      if (!is_plain(relative.string())) return {};
+      for (auto root = roots_.begin(); root != roots_.end() && found.empty(); ++root)
+        found = matching_files(*root / dataset.path / relative);
     }
-    const fs::path relative = remote ? name.filename() : name;
-    if (!is_plain(relative.string())) return {};
-    const auto holds = [&](const fs::path& root) {
-      return is_file(root / dataset.path / relative);
-    };
-    const auto root = std::find_if(roots_.begin(), roots_.end(), holds);
-    if (root == roots_.end()) return {};
-    files.push_back(*root / dataset.path / relative);
+    if (found.empty()) return {};
+    files.insert(files.end(), found.begin(), found.end());
   }
   return files;
 }

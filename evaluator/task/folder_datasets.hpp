@@ -13,9 +13,10 @@ namespace crucible::task {
 //   gsm8k/main/test.jsonl, .json, .csv, .tsv, .parquet        (`main/` only where there is a name)
 //   gsm8k/main/test-00000-of-00002.parquet, …                 the Hub's layout, all parts in order
 //   gsm8k/main/data/…, gsm8k/data/main/…                      the same below a folder `data`
-// A name `default` may be left out. data_files of a task file name files directly; for a data set
-// of the Hub they are looked for in its folder, and those with a scheme (https://…) by their last
-// part. Stateless; safe from several threads.
+// A name `default` may be left out. data_files of a task file name files directly, or by patterns
+// (*, ?, [a-c]) whose matches are read in order of their names; for a data set of the Hub they are
+// looked for in its folder, and those with a scheme (https://…) by their last part. Stateless; safe
+// from several threads.
 class FolderDatasets : public DatasetSource {
  public:
   explicit FolderDatasets(std::vector<std::filesystem::path> roots) : roots_(std::move(roots)) {}

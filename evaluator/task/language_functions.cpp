@@ -18,7 +18,7 @@ constexpr const char* kArabicTitle = "الأسئلة التالية هي أسئ�
 
 std::string shown(const Json& value) { return templating::python_str(value); }
 bool truthy(const Json& value) {
-  return !value.is_null() && value != "" && value != 0 && value != false;
+  return !value.is_null() && !is_empty_text(value) && value != 0 && value != false;
 }
 
 std::string without_brackets(const std::string& from) {
@@ -53,8 +53,7 @@ void set(Json& doc, std::string query, Json choices, Json gold) {
 
 // alghafa, mt_mmlu, mt_arc…: every other column is a choice, in the order of the columns.
 void arabic_numbered(Json& doc, FunctionState& /*state*/) {
-  std::string query =
-      std::string(kArabicTitle) + "\n\nالسؤال: " + shown(doc.at("query")) + "\n";
+  std::string query = std::string(kArabicTitle) + "\n\nالسؤال: " + shown(doc.at("query")) + "\n";
   Json choices = Json::array();
   for (const auto& [key, value] : doc.items()) {
     if (key == "query" || key == "label" || key == "__few_shots") continue;
@@ -95,9 +94,10 @@ void arabic_mmlu(Json& doc, FunctionState& /*state*/) {
 }
 
 void arabic_boolq(Json& doc, FunctionState& /*state*/) {
-  const std::string query = "بناء على المقطع التالي، أجب عن السؤال ب نعم أو لا\n        المقطع :\n        " +
-                            shown(doc.at("passage")) + "\n        السؤال:\n        " +
-                            shown(doc.at("question")) + "\n        الإجابة:\n        ";
+  const std::string query =
+      "بناء على المقطع التالي، أجب عن السؤال ب نعم أو لا\n        المقطع :\n        " +
+      shown(doc.at("passage")) + "\n        السؤال:\n        " + shown(doc.at("question")) +
+      "\n        الإجابة:\n        ";
   const int gold = truthy(doc.at("answer")) ? 0 : 1;
   set(doc, query, Json{"نعم", "لا"}, gold);
 }
@@ -106,7 +106,8 @@ void arabic_toxigen(Json& doc, FunctionState& /*state*/) {
   const bool toxic =
       doc.at("toxicity_ai").get<double>() + doc.at("toxicity_human").get<double>() > 5.5;
   const std::string query =
-      "هل العبارة التالية تحض على الكراهية؟ قم بالرد بـ\"نعم\" أو \"لا\".\n        العبارة:\n        '" +
+      "هل العبارة التالية تحض على الكراهية؟ قم بالرد بـ\"نعم\" أو \"لا\".\n        العبارة:\n      "
+      "  '" +
       shown(doc.at("text")) + "'\n        الإجابة:\n        ";
   set(doc, query, Json{"لا", "نعم"}, toxic ? 1 : 0);
 }
@@ -139,7 +140,8 @@ void arabic_copa(Json& doc, FunctionState& /*state*/) {
 
 void arabic_hellaswag(Json& doc, FunctionState& /*state*/) {
   std::string query =
-      "بناء على السياق التالي، اختر النهاية الصحيحة من الاقتراحات التالية\n        السياق:\n        " +
+      "بناء على السياق التالي، اختر النهاية الصحيحة من الاقتراحات التالية\n        السياق:\n       "
+      " " +
       without_brackets(text_at(doc, "ctx")) + "\n        الاقتراحات:\n\n        ";
   Json choices = Json::array();
   for (const Json& ending : literal(text_at(doc, "endings"))) {
@@ -235,7 +237,7 @@ Json arabicmmlu_choices(const Json& doc) {
 ValueFunction dialect_mmlu(const char* title, const char* column, const char* answer) {
   return guarded([=](const Json& doc) -> Json {
     std::string question = shown(doc.at("question"));
-    if (doc.at("context") != "") question = shown(doc.at("context")) + "\n\n" + question;
+    if (!is_empty_text(doc.at("context"))) question = shown(doc.at("context")) + "\n\n" + question;
     return title + shown(doc.at(column)) + "\n\n" + question + "\n" +
            option_lines(doc.at("choices"), latin_letters()) + answer;
   });
@@ -289,9 +291,9 @@ Json greekmmlu_text(const Json& doc) {
 }
 
 void csatqa(Json& doc, FunctionState& /*state*/) {
-  std::string query = "다음을 읽고 정답으로 알맞은 것을 고르시요.\n### Context: " +
-                      shown(doc.at("context")) + "\n### Question: " + shown(doc.at("question")) +
-                      "\n### Options:\n";
+  std::string query =
+      "다음을 읽고 정답으로 알맞은 것을 고르시요.\n### Context: " + shown(doc.at("context")) +
+      "\n### Question: " + shown(doc.at("question")) + "\n### Options:\n";
   Json choices = Json::array();
   for (int i = 1; i <= 5; ++i) {
     const std::string label = "(" + std::to_string(i) + ")";
@@ -313,12 +315,15 @@ void add_local_mmlu(RowsTable& rows, ValueTable& values) {
   values["darijammlu/utils.doc_to_text"] = dialect_mmlu(
       "هادا سؤال متعدد الخيارات (مع الجواب ديالو) على ", "subject_darija", "\nالجواب:");
   for (const char* folder : {"egymmlu", "darijammlu"}) {
-    values[std::string(folder) + "/utils.doc_to_choice"] = guarded(
-        [](const Json& doc) { return first_labels(doc.at("choices").size(), latin_letters()); });
+    values[std::string(folder) + "/utils.doc_to_choice"] = guarded([](const Json& doc) {
+      return first_labels(doc.at("choices").get_ref<const Json::array_t&>().size(),
+                          latin_letters());
+    });
   }
   values["greekmmlu/utils.doc_to_text"] = guarded(greekmmlu_text);
-  values["greekmmlu/utils.doc_to_choice"] = guarded(
-      [](const Json& doc) { return first_labels(doc.at("choices").size(), greek_letters()); });
+  values["greekmmlu/utils.doc_to_choice"] = guarded([](const Json& doc) {
+    return first_labels(doc.at("choices").get_ref<const Json::array_t&>().size(), greek_letters());
+  });
 }
 
 }  // namespace

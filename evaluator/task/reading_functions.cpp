@@ -211,7 +211,7 @@ Json coqa_target(const Json& doc) {
 
 Json drop_answer(const Json& answer) {
   const Json& number = answer.at("number");
-  if (number != "") return Json::array({templating::python_str(number)});
+  if (!is_empty_text(number)) return Json::array({templating::python_str(number)});
   if (!answer.at("spans").empty()) return answer.at("spans");
   const Json& date = answer.at("date");
   const std::string words =

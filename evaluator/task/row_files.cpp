@@ -73,15 +73,38 @@ Result<std::vector<Json>> rows_of_columns(const Json& columns) {
   return rows;
 }
 
+// Where a text stops being JSON.
+std::string json_problem(std::string_view text) {
+  try {
+    const Json value = Json::parse(text);
+    return "is not JSON in UTF-8";
+  } catch (const Json::parse_error& problem) {
+    const std::size_t at = std::min<std::size_t>(problem.byte, text.size());
+    const auto end = text.begin() + static_cast<std::ptrdiff_t>(at == 0 ? 0 : at - 1);
+    return "line " + std::to_string(std::count(text.begin(), end, '\n') + 1) +
+           " is not JSON in UTF-8";
+  }
+}
+
+// Lines of running text, each one row, as the loader `text` has them.
+std::vector<Json> text_lines(std::string_view text) {
+  std::vector<Json> rows;
+  for (std::size_t begin = 0; begin < text.size();) {
+    std::string_view line = next_line(text, begin);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    rows.push_back({{"text", line}});
+  }
+  return rows;
+}
+
 Result<std::vector<Json>> parse_json(std::string_view text) {
   bool too_deep = false;
   Json whole = parse_limited(text, too_deep);
   if (too_deep) return bad("is nested too deeply");
   if (whole.is_discarded()) {
-    const std::size_t line_end = text.find('\n');
-    if (line_end != std::string_view::npos && text.find_first_not_of(" \t\r\n") < line_end)
-      return parse_json_lines(text);  // many .json files hold JSON Lines
-    return bad("is not JSON in UTF-8");
+    std::size_t begin = 0;  // many .json files hold JSON Lines
+    if (parse_limited(next_line(text, begin), too_deep).is_object()) return parse_json_lines(text);
+    return bad(json_problem(text));
   }
   if (is_list_of_objects(whole)) return whole.get<std::vector<Json>>();
   if (!whole.is_object() || whole.empty()) return bad("is not a list of objects");
@@ -99,9 +122,12 @@ Result<std::vector<Json>> parse_json(std::string_view text) {
   return rows_of_columns(whole);
 }
 
+// `lines`: where each record begins.
 Result<std::vector<Json>> rows_of_records(std::vector<std::vector<std::string>> records,
+                                          const std::vector<std::size_t>& lines,
                                           const RowOptions& options) {
   std::vector<std::string> names = options.column_names;
+  const std::size_t header = names.empty() ? 1 : 0;
   if (names.empty()) {
     if (records.empty()) return bad("has no header line");
     names = std::move(records.front());
@@ -110,8 +136,9 @@ Result<std::vector<Json>> rows_of_records(std::vector<std::vector<std::string>> 
   }
   for (std::size_t i = 0; i < records.size(); ++i) {
     if (records[i].size() > names.size())
-      return bad("record " + std::to_string(i + 1) + " has " + std::to_string(records[i].size()) +
-                 " fields, the header " + std::to_string(names.size()));
+      return bad("line " + std::to_string(lines[i + header]) + " has " +
+                 std::to_string(records[i].size()) + " fields, the header " +
+                 std::to_string(names.size()));
     records[i].resize(names.size());
   }
   std::vector<Json> rows(records.size(), Json::object());
@@ -183,7 +210,8 @@ void unify_columns(std::vector<Json>& rows) {
   }
 }
 
-Result<std::vector<std::vector<std::string>>> parse_csv(std::string_view text, char separator) {
+Result<std::vector<std::vector<std::string>>> parse_csv(std::string_view text, char separator,
+                                                        std::vector<std::size_t>* lines) {
   std::vector<std::vector<std::string>> records;
   std::vector<std::string> record;
   std::string field;
@@ -191,6 +219,7 @@ Result<std::vector<std::vector<std::string>>> parse_csv(std::string_view text, c
   bool was_quoted = false;
   std::size_t line = 1;
   std::size_t quote_line = 0;
+  std::size_t record_line = 1;
   const auto end_field = [&] {
     record.push_back(std::move(field));
     field.clear();
@@ -201,6 +230,7 @@ Result<std::vector<std::vector<std::string>>> parse_csv(std::string_view text, c
     end_field();
     records.push_back(std::move(record));
     record.clear();
+    if (lines != nullptr) lines->push_back(record_line);
   };
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -222,6 +252,7 @@ Result<std::vector<std::vector<std::string>>> parse_csv(std::string_view text, c
     } else if (c == '\n' || c == '\r') {
       if (c == '\r' && i + 1 < text.size() && text[i + 1] == '\n') continue;
       end_record();
+      record_line = line;
     } else {
       field.push_back(c);
     }
@@ -241,13 +272,15 @@ Result<std::vector<Json>> parse_rows(std::string_view text, const std::string& e
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   Result<std::vector<Json>> rows = bad("its ending `" + ending +
                                        "` is not .json, .jsonl, .csv, "
-                                       ".tsv or .parquet");
+                                       ".tsv, .txt or .parquet");
   if (ending == ".jsonl") rows = parse_json_lines(text);
+  if (ending == ".txt") rows = text_lines(text);
   if (ending == ".json") rows = parse_json(text);
   if (ending == ".csv" || ending == ".tsv") {
-    auto records = parse_csv(text, ending == ".csv" ? ',' : '\t');
+    std::vector<std::size_t> lines;
+    auto records = parse_csv(text, ending == ".csv" ? ',' : '\t', &lines);
     if (!records) return fail(std::move(records.error()));
-    return rows_of_records(std::move(*records), options);
+    return rows_of_records(std::move(*records), lines, options);
   }
   if (rows) unify_columns(*rows);
   return rows;

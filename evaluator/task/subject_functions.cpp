@@ -12,22 +12,63 @@ namespace crucible::task {
 namespace {
 
 const std::vector<std::string>& mmlu_subjects() {
-  static const std::vector<std::string> kSubjects = {
-      "abstract_algebra", "anatomy", "astronomy", "business_ethics", "clinical_knowledge",
-      "college_biology", "college_chemistry", "college_computer_science", "college_mathematics",
-      "college_medicine", "college_physics", "computer_security", "conceptual_physics",
-      "econometrics", "electrical_engineering", "elementary_mathematics", "formal_logic",
-      "global_facts", "high_school_biology", "high_school_chemistry",
-      "high_school_computer_science", "high_school_european_history", "high_school_geography",
-      "high_school_government_and_politics", "high_school_macroeconomics",
-      "high_school_mathematics", "high_school_microeconomics", "high_school_physics",
-      "high_school_psychology", "high_school_statistics", "high_school_us_history",
-      "high_school_world_history", "human_aging", "human_sexuality", "international_law",
-      "jurisprudence", "logical_fallacies", "machine_learning", "management", "marketing",
-      "medical_genetics", "miscellaneous", "moral_disputes", "moral_scenarios", "nutrition",
-      "philosophy", "prehistory", "professional_accounting", "professional_law",
-      "professional_medicine", "professional_psychology", "public_relations", "security_studies",
-      "sociology", "us_foreign_policy", "virology", "world_religions"};
+  static const std::vector<std::string> kSubjects = {"abstract_algebra",
+                                                     "anatomy",
+                                                     "astronomy",
+                                                     "business_ethics",
+                                                     "clinical_knowledge",
+                                                     "college_biology",
+                                                     "college_chemistry",
+                                                     "college_computer_science",
+                                                     "college_mathematics",
+                                                     "college_medicine",
+                                                     "college_physics",
+                                                     "computer_security",
+                                                     "conceptual_physics",
+                                                     "econometrics",
+                                                     "electrical_engineering",
+                                                     "elementary_mathematics",
+                                                     "formal_logic",
+                                                     "global_facts",
+                                                     "high_school_biology",
+                                                     "high_school_chemistry",
+                                                     "high_school_computer_science",
+                                                     "high_school_european_history",
+                                                     "high_school_geography",
+                                                     "high_school_government_and_politics",
+                                                     "high_school_macroeconomics",
+                                                     "high_school_mathematics",
+                                                     "high_school_microeconomics",
+                                                     "high_school_physics",
+                                                     "high_school_psychology",
+                                                     "high_school_statistics",
+                                                     "high_school_us_history",
+                                                     "high_school_world_history",
+                                                     "human_aging",
+                                                     "human_sexuality",
+                                                     "international_law",
+                                                     "jurisprudence",
+                                                     "logical_fallacies",
+                                                     "machine_learning",
+                                                     "management",
+                                                     "marketing",
+                                                     "medical_genetics",
+                                                     "miscellaneous",
+                                                     "moral_disputes",
+                                                     "moral_scenarios",
+                                                     "nutrition",
+                                                     "philosophy",
+                                                     "prehistory",
+                                                     "professional_accounting",
+                                                     "professional_law",
+                                                     "professional_medicine",
+                                                     "professional_psychology",
+                                                     "public_relations",
+                                                     "security_studies",
+                                                     "sociology",
+                                                     "us_foreign_policy",
+                                                     "virology",
+                                                     "world_religions"};
   return kSubjects;
 }
 
@@ -69,10 +110,10 @@ void add_mmlu(RowsTable& rows) {
           rows_where("subtask_name", "mmlu_" + language + "_chat." + subject);
     }
   }
-  const std::vector<std::string> pro = {
-      "biology", "business", "chemistry", "computer science", "economics",
-      "engineering", "health", "history", "law", "math",
-      "other", "philosophy", "physics", "psychology"};
+  const std::vector<std::string> pro = {"biology",   "business",    "chemistry", "computer science",
+                                        "economics", "engineering", "health",    "history",
+                                        "law",       "math",        "other",     "philosophy",
+                                        "physics",   "psychology"};
   for (const char* module : {"mmlu_pro/utils", "mmlu_prox/*/utils", "mmlu-pro-plus/utils",
                              "llama3/instruct/mmlu_pro/utils"}) {
     add_subjects(rows, module, "category", pro);
@@ -100,16 +141,19 @@ void add_groups_of_people(RowsTable& rows) {
   for (const char* gender : {"male", "female", "neutral"}) {
     rows[std::string("winogender/utils.filter_") + gender] = rows_where("gender", gender);
   }
-  static const std::map<std::string, std::string> kBiases = {
-      {"race_color", "race-color"},           {"socio", "socioeconomic"},
-      {"gender", "gender"},                   {"age", "age"},
-      {"religion", "religion"},               {"disability", "disability"},
-      {"orientation", "sexual-orientation"},  {"nationality", "nationality"},
-      {"appearance", "physical-appearance"},  {"autre", "autre"}};
+  static const std::map<std::string, std::string> kBiases = {{"race_color", "race-color"},
+                                                             {"socio", "socioeconomic"},
+                                                             {"gender", "gender"},
+                                                             {"age", "age"},
+                                                             {"religion", "religion"},
+                                                             {"disability", "disability"},
+                                                             {"orientation", "sexual-orientation"},
+                                                             {"nationality", "nationality"},
+                                                             {"appearance", "physical-appearance"},
+                                                             {"autre", "autre"}};
   for (const auto& [name, bias] : kBiases) {
-    rows["crows_pairs/utils.filter_" + name] = filter_rows([bias = bias](const Json& doc) {
-      return text_at(doc, "bias_type").starts_with(bias);
-    });
+    rows["crows_pairs/utils.filter_" + name] = filter_rows(
+        [bias = bias](const Json& doc) { return text_at(doc, "bias_type").starts_with(bias); });
   }
 }
 
@@ -135,7 +179,8 @@ const std::map<std::string, PromptWords>& languages() {
 }
 
 Json prox_prompt(const Json& doc, const PromptWords& words, bool answered) {
-  std::string prompt = words.question + "\n" + text_at(doc, "question") + "\n" + words.options + "\n";
+  std::string prompt =
+      words.question + "\n" + text_at(doc, "question") + "\n" + words.options + "\n";
   for (int i = 0; i < 10; ++i) {
     const Json& option = doc.at("option_" + std::to_string(i));
     if (option.is_null()) continue;
@@ -177,7 +222,7 @@ void lettered_columns(Json& doc, bool up_to_f) {
   if (up_to_f) {
     for (const char* more : {"E", "F"}) {
       const auto found = doc.find(more);
-      if (found != doc.end() && !found->is_null() && *found != "") letters += more;
+      if (found != doc.end() && !found->is_null() && !is_empty_text(*found)) letters += more;
     }
   }
   Json choices = Json::array();
@@ -215,9 +260,8 @@ void add_subject_functions(RowsTable& rows, ValueTable& values) {
   add_groups_of_people(rows);
   add_other_exams(rows);
   add_prox(values);
-  values["crows_pairs/utils.doc_to_choice"] = guarded([](const Json& doc) {
-    return Json{doc.at("sent_more"), doc.at("sent_less")};
-  });
+  values["crows_pairs/utils.doc_to_choice"] =
+      guarded([](const Json& doc) { return Json{doc.at("sent_more"), doc.at("sent_less")}; });
 }
 
 }  // namespace crucible::task

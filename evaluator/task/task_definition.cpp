@@ -84,10 +84,7 @@ void read_process_results(const Settings& settings, TaskDefinition& task) {
       task.process_results = *rule;
       return;
     }
-    const auto similar = similar_functions(*path);
-    settings.add("process_results",
-                 "`!function " + *path + "` is Python that has no built-in counterpart here",
-                 similar.empty() ? "" : "known: " + similar.front());
+    settings.add_no_counterpart("process_results", *path);
   } else {
     task.process_results = settings.text("process_results");
   }

@@ -58,10 +58,7 @@ void read_samples(const Settings& config, FewshotSettings& fewshot) {
   if (samples == nullptr) return;
   if (const std::string* path = function_name(*samples)) {
     fewshot.samples = fewshot_samples(*path);
-    if (!fewshot.samples)
-      config.add("samples",
-                 "`!function " + *path + "` is Python that has no built-in counterpart here",
-                 "write the samples out as a list");
+    if (!fewshot.samples) config.add_no_counterpart("samples", *path);
     return;
   }
   const bool documents =
@@ -145,7 +142,7 @@ std::string scoring_text(const Settings& entry, std::string_view key) {
   const std::string* path = value == nullptr ? nullptr : function_name(*value);
   if (path == nullptr) return entry.text(key);
   if (const auto name = scoring_name(*path)) return *name;
-  entry.add(key, "`!function " + *path + "` is Python that has no built-in counterpart here");
+  entry.add_no_counterpart(key, *path);
   return {};
 }
 
@@ -178,8 +175,7 @@ void name_functions(const Settings& step, const Json& value, const std::string& 
     if (const auto name = scoring_name(*function)) {
       arguments = *name;
     } else {
-      step.add(path,
-               "`!function " + *function + "` is Python that has no built-in counterpart here");
+      step.add_no_counterpart(path, *function);
     }
     return;
   }
@@ -230,8 +226,10 @@ FilterPipeline read_pipeline(const Settings& entry) {
 void read_dataset(const Settings& settings, TaskDefinition& task) {
   task.dataset.path = settings.text("dataset_path");
   task.dataset.name = settings.text("dataset_name");
-  if (task.dataset.path.empty()) settings.add("dataset_path", "is missing");
+  if (task.dataset.path.empty() && settings.find("custom_dataset") == nullptr)
+    settings.add("dataset_path", "is missing");
   const Settings kwargs = settings.nested("dataset_kwargs");
+  if (settings.find("custom_dataset") != nullptr) return;  // refused as a whole
   kwargs.check_keys({"data_files", "column_names", "header", "revision", "trust_remote_code",
                      "streaming", "verification_mode", "download_mode", "encoding"});
   task.dataset.revision = kwargs.text("revision");
@@ -280,7 +278,9 @@ void read_generation(const Settings& settings, TaskDefinition& task) {
     return;
   }
   kwargs.check_keys({"until", "do_sample", "temperature", "top_p", "top_k", "max_gen_toks",
-                     "max_new_tokens", "max_tokens", "max_completion_tokens", "seed"});
+                     "max_new_tokens", "max_tokens", "max_completion_tokens", "seed", "num_beams"});
+  if (kwargs.count("num_beams", 1, 1000).value_or(1) != 1)
+    kwargs.add("num_beams", "is not 1: answers are generated one token at a time, without beams");
   task.generation_kwargs = kwargs.values();
   if (kwargs.find("until") != nullptr) {
     generation.until = kwargs.texts("until");

@@ -39,6 +39,22 @@ void Settings::add(std::string_view key, std::string message, std::string sugges
   faults_.push_back({path_of(key), std::move(message), std::move(suggestion)});
 }
 
+void Settings::add_no_counterpart(std::string_view key, const std::string& function) const {
+  std::string suggestion;
+  const auto similar = similar_functions(function);
+  for (std::size_t i = 0; i < similar.size() && i < 8; ++i) {
+    suggestion += (i == 0 ? "known of its folder: " : ", ") + similar[i];
+  }
+  if (suggestion.empty()) {
+    suggestion = key == "process_docs"      ? "prepare the rows in the data file instead"
+                 : key == "process_results" ? "score with metric_list instead"
+                 : key == "samples"         ? "write the samples out as a list"
+                 : key.starts_with("doc_")  ? "write it as a Jinja template"
+                                            : "use a metric, aggregation or filter by name";
+  }
+  add(key, no_counterpart(function), std::move(suggestion));
+}
+
 std::string Settings::text(std::string_view key, std::string fallback) const {
   const Json* value = find(key);
   if (value == nullptr) return fallback;
@@ -94,6 +110,11 @@ std::vector<std::string> Settings::texts(std::string_view key) const {
 DocumentField Settings::field(std::string_view key) const {
   const Json* value = find(key);
   if (value == nullptr) return {};
+  const std::string* function = function_name(*value);
+  if (function != nullptr && find_value_function(*function) == nullptr) {
+    add_no_counterpart(key, *function);
+    return {};
+  }
   auto field = DocumentField::compile(*value);
   if (field) return std::move(*field);
   add(key, field.error().message);
@@ -126,13 +147,7 @@ std::string read_rows_function(const Settings& settings, std::string_view key) {
     return {};
   }
   if (find_rows_function(*path) != nullptr) return *path;
-  std::string suggestion;
-  const auto similar = similar_functions(*path);
-  for (std::size_t i = 0; i < similar.size() && i < 8; ++i) {
-    suggestion += (i == 0 ? "known: " : ", ") + similar[i];
-  }
-  settings.add(key, "`!function " + *path + "` is Python that has no built-in counterpart here",
-               std::move(suggestion));
+  settings.add_no_counterpart(key, *path);
   return {};
 }
 

@@ -33,6 +33,8 @@ class Settings {
   void check_keys(const std::set<std::string_view>& known) const;
   // `key` may be empty (the mapping itself) or a path below it.
   void add(std::string_view key, std::string message, std::string suggestion = {}) const;
+  // The fault of a `!function` that there is nothing for, with what to do instead.
+  void add_no_counterpart(std::string_view key, const std::string& function) const;
   std::string path_of(std::string_view key) const;
 
   const Json& values() const { return values_; }

@@ -161,7 +161,9 @@ void index_config(const Json& values, const TaskFilePlace& place,
   entry.in_list = in_list;
   entry.description = description_of(values);
   const auto group = values.find("group");
-  const bool is_group = group != values.end() && group->is_string() && !in_list;
+  // A class in Python is a task, whatever group it names.
+  const bool is_group =
+      group != values.end() && group->is_string() && !in_list && !values.contains("class");
   const auto task = values.find("task");
   if (is_group) {
     entry.kind = TaskEntry::Kind::kGroup;

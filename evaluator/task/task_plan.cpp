@@ -5,6 +5,7 @@
 #include <set>
 #include <string_view>
 
+#include "evaluator/task/document_functions.hpp"
 #include "evaluator/task/yaml_value.hpp"
 #include "evaluator/template/template.hpp"
 #include "merger/recipe/text.hpp"
@@ -203,6 +204,13 @@ class Planner {
     const auto complain = [&](const char* key, const char* message) {
       faults_.push_back({path + "." + key, message, {}});
     };
+    for (const char* key : {"metric", "aggregation"}) {
+      if (!entry.is_object() || !entry.contains(key)) continue;
+      const std::string* function = function_name(entry[key]);
+      if (function == nullptr) continue;
+      faults_.push_back({path + "." + key, no_counterpart(*function), {}});
+      return;
+    }
     if (!entry.is_object() || !entry.contains("metric") || !entry["metric"].is_string()) {
       complain("metric", "is missing");
       return;

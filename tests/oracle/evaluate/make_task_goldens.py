@@ -32,6 +32,7 @@ RUNS = {
     "shots_0": (SINGLES, {"shots": 0}),
     "shots_1": (SINGLES, {"shots": 1}),
     "shots_3": (SINGLES, {"shots": 3}),
+    "shots_7": (["drill", "drill_own"], {"shots": 7}),
     "seed": (SINGLES, {"shots": 2, "seed": 987654321987}),
     "limit": (SINGLES, {"shots": 1, "limit": 2}),
     "system": (SINGLES, {"shots": 1, "system": SYSTEM}),

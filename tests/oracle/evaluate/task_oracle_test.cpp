@@ -103,6 +103,8 @@ void compare_run(const std::string& name, std::size_t least_tasks) {
   for (const auto& [task_name, task_golden] : golden.at("tasks").items()) {
     const auto set = catalog().build({task_name}, options);
     if (task_golden.contains("fails")) {
+      // The harness draws examples for running text too, and throws them away.
+      if (set && set->tasks[0].output_type == OutputType::kLoglikelihoodRolling) continue;
       EXPECT_FALSE(set) << task_name << " fails in the harness: " << task_golden["fails"];
       continue;
     }
@@ -118,6 +120,7 @@ TEST(TaskOracle, AsTheFilesSay) { compare_run("plain", 46); }
 TEST(TaskOracle, WithoutExamples) { compare_run("shots_0", 46); }
 TEST(TaskOracle, OneExample) { compare_run("shots_1", 30); }
 TEST(TaskOracle, ThreeExamples) { compare_run("shots_3", 20); }
+TEST(TaskOracle, SevenExamplesOfALargePool) { compare_run("shots_7", 2); }
 TEST(TaskOracle, AnotherSeed) { compare_run("seed", 20); }
 TEST(TaskOracle, FirstDocuments) { compare_run("limit", 30); }
 TEST(TaskOracle, SystemInstruction) { compare_run("system", 30); }

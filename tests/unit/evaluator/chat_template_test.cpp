@@ -13,7 +13,6 @@ namespace crucible::chat {
 namespace {
 
 namespace fs = std::filesystem;
-using engine::ChatMessage;
 using testing::HasSubstr;
 
 constexpr const char* kShort =

@@ -232,5 +232,32 @@ TEST(Aggregation, ValuesOfAnotherKindAreErrors) {
   EXPECT_FALSE(aggregate({"acc", "no such", true, Json::object()}, {{{1}, {}}}));
 }
 
+// Values of sklearn.metrics.f1_score.
+TEST(Scoring, F1OverManyClasses) {
+  std::vector<MetricValue> values;
+  const double gold[] = {0, 1, 2, 2, 1, 0, 3};
+  const double predicted[] = {0, 2, 2, 2, 1, 1, 0};
+  for (std::size_t i = 0; i < 7; ++i) values.push_back({{gold[i], predicted[i]}, {}});
+  const auto value = [&](const char* aggregation) {
+    return aggregate({"f1", aggregation, true, Json::object()}, values).value().value;
+  };
+  EXPECT_DOUBLE_EQ(value("weighted_f1"), 0.5142857142857143);
+  EXPECT_DOUBLE_EQ(value("macro_f1"), 0.45);
+  EXPECT_DOUBLE_EQ(value("micro_f1"), 0.5714285714285714);
+  EXPECT_FALSE(aggregate({"f1", "macro_f1", true, Json::object()}, {{{1}, {}}}));
+}
+
+// Numbers in task files have a sign, those of JSON have none.
+TEST(Scoring, ACountMayBeSigned) {
+  task::Task task = task_of(task::OutputType::kGenerateUntil, {"exact_match"});
+  task.repeats = 8;
+  for (const Json& k : {Json(std::int64_t{8}), Json(8U)}) {
+    task.filters[0].steps = {{"take_first_k", {{"k", k}}}};
+    EXPECT_TRUE(check_scoring(task).empty());
+  }
+  task.filters[0].steps = {{"take_first_k", {{"k", 0}}}};
+  EXPECT_FALSE(check_scoring(task).empty());
+}
+
 }  // namespace
 }  // namespace crucible::metric
