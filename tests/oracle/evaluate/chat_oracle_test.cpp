@@ -87,7 +87,7 @@ class ChatTemplates : public testing::TestWithParam<std::string> {
   Result<std::string> apply(const Json& conversation, const std::string& mode) {
     auto compiled = ChatTemplate::compile(source_, kSpecialTokens);
     if (!compiled) return fail(std::move(compiled.error()));
-    std::vector<engine::ChatMessage> messages;
+    std::vector<chat::ChatMessage> messages;
     for (const Json& message : conversation.at("messages")) {
       messages.push_back({message.at("role"), message.at("content")});
     }
