@@ -38,11 +38,11 @@ class Case:
 
 CASES = (
     Case("agieval", "bench_agieval", 1, False, {"f32": 3, "bf16": 8},
-         {"full": {"f32": 60, "bf16": 36}, "quick": {"f32": 12, "bf16": 8}}),
+         {"full": {"f32": 60, "bf16": 60}, "short": {"f32": 24, "bf16": 24}, "quick": {"f32": 12, "bf16": 8}}),
     Case("mmlu", "bench_mmlu", 4, False, {"f32": 4, "bf16": 10},
-         {"full": {"f32": 30, "bf16": 24}, "quick": {"f32": 6, "bf16": 6}}),
+         {"full": {"f32": 30, "bf16": 30}, "short": {"f32": 12, "bf16": 12}, "quick": {"f32": 6, "bf16": 6}}),
     Case("gsm8k", "bench_gsm8k", 1, True, {"f32": 2.5, "bf16": 3},
-         {"full": {"f32": 100, "bf16": 100}, "quick": {"f32": 24, "bf16": 16}}),
+         {"full": {"f32": 100, "bf16": 100}, "short": {"f32": 100, "bf16": 100}, "quick": {"f32": 24, "bf16": 16}}),
 )
 HARNESS_DTYPES = {"f32": "float32", "bf16": "bfloat16"}
 
@@ -198,7 +198,7 @@ def main():
     parser.add_argument("--harness", default=sys.executable, help="a Python that has lm_eval")
     parser.add_argument("--only", default=",".join(case.name for case in CASES))
     parser.add_argument("--dtypes", default="f32,bf16")
-    parser.add_argument("--scale", choices=("full", "quick"), default="full")
+    parser.add_argument("--scale", choices=("full", "short", "quick"), default="full")
     parser.add_argument("--growth", type=int, default=2, help="items of the run that shows what another costs")
     parser.add_argument("--batch-size", type=int, default=8, help="the harness's, for generation")
     parser.add_argument("--cores", type=int, default=2)
