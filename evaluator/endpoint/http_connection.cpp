@@ -30,10 +30,14 @@ namespace bhttp = beast::http;
 using asio::awaitable;
 using boost::system::error_code;
 using TlsStream = beast::ssl_stream<beast::tcp_stream>;
+// Shared, not copied: GCC 12 frees a vector twice that is an argument of an awaited call.
+using Places = asio::ip::tcp::resolver::results_type;
 
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds kStopPoll{50};
 constexpr std::uint32_t kHeaderBytes = 64 << 10;
+// Read but not yet parsed: bounds what the parser has no limit for, such as chunk extensions.
+constexpr std::size_t kBufferBytes = 256 << 10;
 
 // What went wrong, in our terms.
 struct Failure {
@@ -92,19 +96,40 @@ struct HttpConnection::Impl {
     return std::nullopt;
   }
 
-  awaitable<std::optional<Failure>> connect() {
-    auto& stream = tls_stream ? beast::get_lowest_layer(*tls_stream) : *tcp_stream;
+  // Fills in what the host's name means.
+  awaitable<std::optional<Error>> find(Places& places) {
+    if (options.resolve) co_return find_as_told(places);
     asio::ip::tcp::resolver resolver(io);
-    stream.expires_after(options.connect_time);
     const auto [failed, found] =
         co_await resolver.async_resolve(options.url.host, options.url.port, kToken);
-    if (failed) co_return Failure{unavailable(failed, "the name cannot be resolved"), false};
-    for (const auto& entry : found) {
-      if (auto refused = check_address(entry.endpoint().address().to_string())) {
+    if (failed) co_return unavailable(failed, "the name cannot be resolved");
+    places = found;
+    co_return std::nullopt;
+  }
+
+  std::optional<Error> find_as_told(Places& places) const {
+    auto addresses = options.resolve(options.url.host);
+    if (!addresses) return std::move(addresses).error();
+    std::vector<asio::ip::tcp::endpoint> named;
+    for (const std::string& text : *addresses) {
+      named.emplace_back(asio::ip::make_address(text),
+                         static_cast<std::uint16_t>(std::stoul(options.url.port)));
+    }
+    places = Places::create(named.begin(), named.end(), options.url.host, options.url.port);
+    return std::nullopt;
+  }
+
+  awaitable<std::optional<Failure>> connect() {
+    auto& stream = tls_stream ? beast::get_lowest_layer(*tls_stream) : *tcp_stream;
+    stream.expires_after(options.connect_time);
+    Places places;
+    if (auto error = co_await find(places)) co_return Failure{std::move(*error), false};
+    for (const auto& place : places) {
+      if (auto refused = check_address(place.endpoint().address().to_string())) {
         co_return Failure{std::move(*refused), false};
       }
     }
-    const auto [refused, peer] = co_await stream.async_connect(found, kToken);
+    const auto [refused, peer] = co_await stream.async_connect(places, kToken);
     if (refused) co_return Failure{unavailable(refused, "cannot connect"), false};
     error_code ignored;
     stream.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
@@ -159,7 +184,7 @@ struct HttpConnection::Impl {
     bhttp::response_parser<bhttp::string_body> parser;
     parser.header_limit(kHeaderBytes);
     parser.body_limit(options.largest_answer);
-    beast::flat_buffer buffer;
+    beast::flat_buffer buffer(kBufferBytes);
     const auto [code, size] = co_await bhttp::async_read(stream, buffer, parser, kToken);
     if (code == bhttp::error::body_limit) {
       co_return Failure{{ErrorCode::kCorrupt,

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -21,6 +22,9 @@ struct ConnectionOptions {
   std::chrono::milliseconds connect_time{10'000};
   std::chrono::milliseconds answer_time{300'000};  // from the first byte sent to the last read
   std::uint64_t largest_answer = 64ULL << 20;      // bytes
+  // What a host's name means, as addresses; null: the system's resolver. Asked once a connection:
+  // the addresses that were checked are the ones connected to.
+  std::function<Result<std::vector<std::string>>(const std::string& host)> resolve;
 };
 
 struct HttpAnswer {
@@ -34,7 +38,7 @@ struct HttpAnswer {
 // Certificates and host names are verified, redirects are not followed. Not thread-safe.
 // Errors: kUnavailable (cannot connect, cut off), kDeadline, kPermission (a private address, a
 // certificate that does not verify, a key over plain HTTP to a public address), kCorrupt (not
-// HTTP, or larger than allowed), kCancelled.
+// HTTP, or larger than allowed; bytes around a body count too), kCancelled.
 class HttpConnection {
  public:
   explicit HttpConnection(ConnectionOptions options);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <charconv>
+#include <initializer_list>
 #include <optional>
 
 namespace crucible::endpoint {
@@ -42,10 +43,10 @@ bool is_private(const ip::address_v4& address) {
     unsigned bits;
   };
   // RFC 6890 and its successors: not globally reachable.
-  static constexpr Range kRanges[] = {{0x00000000, 8},  {0x0A000000, 8},  {0x64400000, 10},
-                                      {0x7F000000, 8},  {0xA9FE0000, 16}, {0xAC100000, 12},
-                                      {0xC0000000, 24}, {0xC0A80000, 16}, {0xC6120000, 15},
-                                      {0xE0000000, 4},  {0xF0000000, 4}};
+  static constexpr Range kRanges[] = {
+      {0x00000000, 8},  {0x0A000000, 8},  {0x64400000, 10}, {0x7F000000, 8},  {0xA9FE0000, 16},
+      {0xAC100000, 12}, {0xC0000000, 24}, {0xC0A80000, 16}, {0xC6120000, 15}, {0xC0000200, 24},
+      {0xC6336400, 24}, {0xCB007100, 24}, {0xE0000000, 4},  {0xF0000000, 4}};
   const std::uint32_t value = address.to_uint();
   return std::any_of(std::begin(kRanges), std::end(kRanges), [value](const Range& range) {
     return (value ^ range.network) >> (32 - range.bits) == 0;
@@ -55,10 +56,20 @@ bool is_private(const ip::address_v4& address) {
 bool is_private(const ip::address_v6& address) {
   const auto bytes = address.to_bytes();
   const bool unique_local = (bytes[0] & 0xFEU) == 0xFC;
-  // 64:ff9b::/96 carries an IPv4 address in its last four bytes.
-  static constexpr unsigned char kNat64[12] = {0, 0x64, 0xFF, 0x9B};
-  if (std::equal(std::begin(kNat64), std::end(kNat64), bytes.begin())) {
+  const auto begins = [&bytes](std::initializer_list<unsigned char> start) {
+    return std::equal(start.begin(), start.end(), bytes.begin());
+  };
+  // These carry an IPv4 address: translated (64:ff9b::/96), compatible (::/96), 6to4 (2002::/16).
+  if (begins({0, 0x64, 0xFF, 0x9B, 0, 0, 0, 0, 0, 0, 0, 0}) ||
+      begins({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})) {
     return is_private(ip::address_v4({bytes[12], bytes[13], bytes[14], bytes[15]}));
+  }
+  if (begins({0x20, 0x02}))
+    return is_private(ip::address_v4({bytes[2], bytes[3], bytes[4], bytes[5]}));
+  // Local translation, discard, Teredo and other protocols' own, documentation.
+  if (begins({0, 0x64, 0xFF, 0x9B, 0, 1}) || begins({1, 0, 0, 0, 0, 0, 0, 0}) ||
+      (begins({0x20, 0x01}) && bytes[2] < 2) || begins({0x20, 0x01, 0x0D, 0xB8})) {
+    return true;
   }
   return address.is_loopback() || address.is_unspecified() || address.is_link_local() ||
          address.is_site_local() || address.is_multicast() || unique_local;

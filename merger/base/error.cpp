@@ -36,6 +36,11 @@ ErrorCode code_of(int error_number) {
       return ErrorCode::kPermission;
     case EEXIST:
       return ErrorCode::kConflict;
+    case ENAMETOOLONG:
+    case EISDIR:
+    case ENXIO:  // opening a socket
+    case ENODEV:
+      return ErrorCode::kInvalidArgument;
     default:
       return ErrorCode::kIo;
   }

@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "merger/base/read_roots.hpp"
+
 namespace crucible::io {
 namespace fs = std::filesystem;
 namespace {
@@ -35,7 +37,9 @@ fs::path parent_of(const fs::path& path) {
 
 }  // namespace
 
-int Syscalls::open(const char* path, int flags, unsigned mode) { return ::open(path, flags, mode); }
+int Syscalls::open(const char* path, int flags, unsigned mode) {
+  return open_below_roots(path, flags, mode);
+}
 int Syscalls::close(int fd) { return ::close(fd); }
 std::ptrdiff_t Syscalls::pread(int fd, void* data, std::size_t size, std::int64_t offset) {
   return ::pread(fd, data, size, offset);

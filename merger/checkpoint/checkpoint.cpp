@@ -13,6 +13,8 @@ namespace {
 
 using WeightMap = std::map<std::string, std::string>;  // tensor name -> shard file name
 
+constexpr std::size_t kLongestName = 255;  // what file systems take
+
 bool is_present(const fs::path& path) {
   std::error_code error;
   return fs::exists(path, error);
@@ -21,7 +23,7 @@ bool is_present(const fs::path& path) {
 // A shard name comes from an untrusted index: a plain file name only, never a way out of the
 // folder.
 bool is_plain_file_name(std::string_view name) {
-  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string_view::npos &&
+  return !name.empty() && name.size() <= kLongestName && name != "." && name != ".." && name.find('/') == std::string_view::npos &&
          name.find('\\') == std::string_view::npos && name.find('\0') == std::string_view::npos &&
          name.ends_with(".safetensors");
 }

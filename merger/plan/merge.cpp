@@ -12,7 +12,7 @@ namespace crucible::plan {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::uint64_t kSideFileBytes = 64ULL << 20;  // room for config, tokenizer and headers
+constexpr std::uint64_t kSideFileBytes = 16ULL << 20;  // tokenizer, configuration
 
 std::vector<std::string> warnings_of(const MergePlan& plan,
                                      const std::vector<FinishedTensor>& results) {
@@ -55,7 +55,8 @@ Result<Preflight> describe_plan(const MergePlan& plan, const MergeOptions& optio
     return fail(Error{ErrorCode::kNoSpace,
                       "not enough disk space for the merged model",
                       {{"",
-                        "the model needs " + std::to_string(found.output_bytes) + " bytes, " +
+                        "the model needs " + std::to_string(found.output_bytes + kSideFileBytes) +
+                            " bytes with its tokenizer, " +
                             out_parent.string() + " has " + std::to_string(*free) + " free",
                         "free space, or write to another file system"}}});
   }

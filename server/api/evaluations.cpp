@@ -23,7 +23,9 @@ http::Response submit(Service& service, const http::Request& request) {
   }
   wanted.suites = fields.texts("suites", true);
   wanted.idempotency_key = std::move(*key);
+  wanted.submission = {request.principal.token, read_priority(fields)};
   if (auto refusal = fields.finish()) return std::move(*refusal);
+  if (auto refusal = over_quota(service, request)) return std::move(*refusal);
   const auto jobs = service.submit_evaluation(wanted);
   if (!jobs) return http::problem(jobs.error(), own_pointer);
   http::Response response = json_response(202, list_json(*jobs));
@@ -60,24 +62,24 @@ http::Response comparison(Service& service, const http::Request& request) {
 }  // namespace
 
 void add_evaluations(http::Router& router, Service& service) {
-  router.add("POST", path_of("/evaluations"),
+  router.add("POST", path_of("/evaluations"), http::Role::kSubmit,
              [&service](const http::Request& request) { return submit(service, request); });
-  router.add("GET", path_of("/evaluations"), [&service](const http::Request& request) {
+  router.add("GET", path_of("/evaluations"), http::Role::kRead, [&service](const http::Request& request) {
     QueryReader query(request);
     const std::string model = query.text("model");
     const std::string suite = query.text("suite");
     return list_response(query, service.evaluations(model, suite));
   });
-  router.add("GET", path_of("/evaluations/{id}"), [&service](const http::Request& request) {
+  router.add("GET", path_of("/evaluations/{id}"), http::Role::kRead, [&service](const http::Request& request) {
     const auto id = path_id(request);
     if (!id) return not_found("evaluation");
     const auto evaluation = service.evaluation(*id);
     if (!evaluation) return http::problem(evaluation.error());
     return json_response(200, to_json(*evaluation));
   });
-  router.add("GET", path_of("/evaluations/{id}/samples"),
+  router.add("GET", path_of("/evaluations/{id}/samples"), http::Role::kRead,
              [&service](const http::Request& request) { return samples(service, request); });
-  router.add("GET", path_of("/comparisons"),
+  router.add("GET", path_of("/comparisons"), http::Role::kRead,
              [&service](const http::Request& request) { return comparison(service, request); });
 }
 

@@ -71,7 +71,7 @@ http::Response stream(Service& service, JobId job, std::int64_t after) {
 }  // namespace
 
 void add_events(http::Router& router, Service& service) {
-  router.add("GET", path_of("/jobs/{id}/events"), [&service](const http::Request& request) {
+  router.add("GET", path_of("/jobs/{id}/events"), http::Role::kRead, [&service](const http::Request& request) {
     auto after = resume_point(request);
     if (!after) return std::move(after.error());
     const auto id = path_id(request);
@@ -80,7 +80,7 @@ void add_events(http::Router& router, Service& service) {
     if (!job) return http::problem(job.error());
     return stream(service, *id, after->value_or(0));
   });
-  router.add("GET", path_of("/events"), [&service](const http::Request& request) {
+  router.add("GET", path_of("/events"), http::Role::kRead, [&service](const http::Request& request) {
     auto after = resume_point(request);
     if (!after) return std::move(after.error());
     if (*after) return stream(service, 0, **after);

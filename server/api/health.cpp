@@ -17,19 +17,19 @@ http::Response plain(std::string type, std::string body) {
 }  // namespace
 
 void add_health(http::Router& router, Service& service) {
-  router.add("GET", "/healthz",
+  router.add("GET", "/healthz", http::Role::kPublic,
              [](const http::Request&) { return json_response(200, Json{{"status", "ok"}}); });
-  router.add("GET", "/readyz", [&service](const http::Request&) {
+  router.add("GET", "/readyz", http::Role::kPublic, [&service](const http::Request&) {
     const auto ready = service.ready();
     if (ready) return json_response(200, Json{{"status", "ready"}});
     http::Response response = http::problem(503, "unavailable", ready.error().message);
     return response;
   });
-  router.add("GET", "/metrics", [&service](const http::Request&) {
+  router.add("GET", "/metrics", http::Role::kRead, [&service](const http::Request&) {
     return plain("text/plain; version=0.0.4; charset=utf-8", service.metrics_text());
   });
   for (const std::string& path : {std::string("/openapi.json"), path_of("/openapi.json")}) {
-    router.add("GET", path,
+    router.add("GET", path, http::Role::kPublic,
                [](const http::Request&) { return plain("application/json", openapi_json()); });
   }
 }

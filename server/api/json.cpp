@@ -149,6 +149,8 @@ Json to_json(const Job& job, JobDetail detail) {
            {"parent_id", optional_json(job.parent_id)},
            {"children", job.children},
            {"sweep_id", optional_json(job.sweep_id)},
+           {"submitter", job.submitter},
+           {"priority", job.priority},
            {"links", {{"self", self}, {"events", self + "/events"}, {"log", self + "/log"}}}};
   if (detail == JobDetail::kWithRecipe) out["recipe"] = job.recipe;
   return out;
@@ -163,6 +165,38 @@ Json to_json(const JobEvent& event) {
               {"attempt", event.attempt},
               {"message", event.message},
               {"progress", to_json(event.progress)}};
+}
+
+Json to_json(const QueueStatus& status) {
+  Json counts = Json::array();
+  for (const QueueCount& count : status.counts) {
+    counts.push_back({{"kind", to_string(count.kind)},
+                      {"state", to_string(count.state)},
+                      {"jobs", count.jobs}});
+  }
+  Json pauses = Json::array();
+  for (const QueuePause& pause : status.pauses) {
+    pauses.push_back({{"kind", to_string(pause.kind)},
+                      {"paused_at", rfc3339(pause.paused_at)},
+                      {"paused_by", pause.paused_by}});
+  }
+  return Json{{"counts", std::move(counts)},
+              {"pauses", std::move(pauses)},
+              {"oldest_queued",
+               {{"merge", time_json(status.oldest_merge)},
+                {"evaluation", time_json(status.oldest_evaluation)}}},
+              {"memory", {{"used", status.memory_used}, {"budget", status.memory_budget}}},
+              {"disk", {{"free", status.disk_free}, {"floor", status.disk_floor}}},
+              {"waiting_for", status.waiting_for}};
+}
+
+Json to_json(const access::Token& token) {
+  return Json{{"id", token.id},
+              {"name", token.name},
+              {"role", access::to_string(token.role)},
+              {"created_at", rfc3339(token.created_at)},
+              {"expires_at", time_json(token.expires_at)},
+              {"revoked_at", time_json(token.revoked_at)}};
 }
 
 Json to_json(const ModelSummary& model) { return Json{{"id", model.id}, {"name", model.name}}; }
@@ -189,6 +223,8 @@ Json to_json(const Model& model) {
               {"merge_method", model.merge_method},
               {"job_id", optional_json(model.job_id)},
               {"sweep_id", optional_json(model.sweep_id)},
+              {"pinned_at", time_json(model.pinned_at)},
+              {"removed_at", time_json(model.removed_at)},
               {"parents", array_json(model.parents)},
               {"children", array_json(model.children)}};
 }

@@ -21,6 +21,8 @@ Json to_json(const Fault& fault);
 enum class JobDetail { kSummary, kWithRecipe };
 Json to_json(const Job& job, JobDetail detail = JobDetail::kSummary);
 Json to_json(const JobEvent& event);
+Json to_json(const QueueStatus& status);
+Json to_json(const access::Token& token);  // without its digest
 Json to_json(const ModelSummary& model);
 Json to_json(const Model& model);
 Json to_json(const Evaluation& evaluation);

@@ -6,7 +6,7 @@
 namespace crucible::server::api {
 
 void add_leaderboard(http::Router& router, Service& service) {
-  router.add("GET", path_of("/leaderboard"), [&service](const http::Request& request) {
+  router.add("GET", path_of("/leaderboard"), http::Role::kRead, [&service](const http::Request& request) {
     QueryReader query(request);
     LeaderboardQuery wanted;
     const std::string sort = query.text("sort");

@@ -6,7 +6,7 @@
 namespace crucible::server::api {
 
 void add_methods(http::Router& router) {
-  router.add("GET", path_of("/methods"), [](const http::Request& request) {
+  router.add("GET", path_of("/methods"), http::Role::kRead, [](const http::Request& request) {
     QueryReader query(request);
     if (auto refusal = query.finish()) return std::move(*refusal);
     const auto methods = recipe::methods();

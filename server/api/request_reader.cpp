@@ -12,9 +12,11 @@
 namespace crucible::server::api {
 namespace {
 
-constexpr std::array<std::string_view, 10> kBodyFields{
-    "recipe", "suites", "name",  "seed",          "parameter",
-    "values", "path",   "model", "compatibility", "allow_nonfinite"};
+constexpr std::array<std::string_view, 11> kBodyFields{
+    "recipe", "suites", "name",          "seed",            "parameter", "values",
+    "path",   "model",  "compatibility", "allow_nonfinite", "priority"};
+constexpr std::int64_t kLargestPriority = 100;
+constexpr std::string_view kPriorityFault = "must be a whole number from -100 to 100";
 
 std::optional<std::uint64_t> parse_natural(std::string_view text) {
   std::uint64_t value = 0;
@@ -58,6 +60,14 @@ Parsed<MergeRequest> yaml_merge_request(const http::Request& request) {
   }
   out.submit.compatibility = compatibility_of(query.choice("compatibility", kCompatibilities));
   out.submit.allow_nonfinite = query.choice("allow_nonfinite", {"true", "false"}) == "true";
+  const std::string priority = query.text("priority");
+  if (!priority.empty()) {
+    const bool negative = priority.front() == '-';
+    const auto size = parse_natural(std::string_view(priority).substr(negative ? 1 : 0));
+    if (!size || *size > kLargestPriority) query.fault("priority", std::string(kPriorityFault));
+    const auto value = static_cast<std::int64_t>(size.value_or(0));
+    out.submit.submission.priority = negative ? -value : value;
+  }
   if (auto refusal = query.finish()) return tl::make_unexpected(std::move(*refusal));
   return out;
 }
@@ -227,11 +237,23 @@ http::Response MergeRequest::fail(const Error& error) const {
                        [object](std::string_view path) { return body_pointer(path, object); });
 }
 
+std::int64_t read_priority(FieldReader& fields) {
+  const Json* value = fields.any("priority");
+  if (value == nullptr) return 0;
+  if (value->is_number_integer()) {
+    const auto priority = value->get<std::int64_t>();
+    if (priority >= -kLargestPriority && priority <= kLargestPriority) return priority;
+  }
+  fields.fault("priority", std::string(kPriorityFault));
+  return 0;
+}
+
 template <typename Submit>
 void read_merge_options(FieldReader& fields, Submit& submit) {
   submit.seed = fields.natural("seed");
   submit.compatibility = compatibility_of(fields.choice("compatibility", kCompatibilities));
   submit.allow_nonfinite = fields.boolean("allow_nonfinite");
+  submit.submission.priority = read_priority(fields);
 }
 template void read_merge_options(FieldReader&, SubmitMerge&);
 template void read_merge_options(FieldReader&, SubmitSweep&);
@@ -261,7 +283,9 @@ Parsed<MergeRequest> merge_request(const http::Request& request) {
     read_merge_options(fields, out->submit);
     if (auto refusal = fields.finish()) return tl::make_unexpected(std::move(*refusal));
   }
-  if (out) out->submit.idempotency_key = std::move(*key);
+  if (!out) return out;
+  out->submit.idempotency_key = std::move(*key);
+  out->submit.submission.submitter = request.principal.token;
   return out;
 }
 
@@ -287,6 +311,15 @@ std::string body_pointer(std::string_view path, bool recipe_is_object) {
                                       parts->front().first) != kBodyFields.end();
   if (own) return "#" + pointer;
   return recipe_is_object ? "#/recipe" + pointer : std::string("#/recipe");
+}
+
+std::optional<http::Response> over_quota(Service& service, const http::Request& request) {
+  const auto status = service.check_quota(request.principal);
+  if (status) return std::nullopt;
+  if (status.error().code != ErrorCode::kUnavailable) return http::problem(status.error());
+  http::Response response = http::problem(429, "quota_exceeded", status.error().message);
+  response.set("Retry-After", "10");
+  return response;
 }
 
 http::Response json_response(int status, const Json& json) {

@@ -77,11 +77,14 @@ struct MergeRequest {
 // POST /merges and /merges/preflight: a JSON object, or YAML text with the rest in the query.
 Parsed<MergeRequest> merge_request(const http::Request& request);
 
-// The Idempotency-Key header: at most 255 printable characters.
 // seed, compatibility, allow_nonfinite of a SubmitMerge or SubmitSweep.
 template <typename Submit>
 void read_merge_options(FieldReader& fields, Submit& submit);
 
+// Whole numbers from -100 to 100, 0 when absent.
+std::int64_t read_priority(FieldReader& fields);
+
+// The Idempotency-Key header: at most 255 printable characters.
 Parsed<std::string> idempotency_key(const http::Request& request);
 
 // A positive id in the path; nullopt for anything else, which no record can have.
@@ -89,6 +92,10 @@ std::optional<std::int64_t> path_id(const http::Request& request);
 
 // Pointer of a fault in a body whose `recipe` member is (or is not) an object.
 std::string body_pointer(std::string_view path, bool recipe_is_object);
+
+// The 429 answer when the submitter has as many open jobs as one may have. Submissions that come at
+// the same moment may pass together.
+std::optional<http::Response> over_quota(Service& service, const http::Request& request);
 
 http::Response json_response(int status, const Json& json);
 http::Response not_found(std::string_view what);

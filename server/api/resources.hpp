@@ -10,6 +10,9 @@ inline constexpr std::string_view kBase = "/api/v1";
 
 void add_merges(http::Router& router, Service& service);
 void add_jobs(http::Router& router, Service& service);
+void add_queue(http::Router& router, Service& service);
+void add_tokens(http::Router& router, Service& service);
+void add_storage(http::Router& router, Service& service);
 void add_events(http::Router& router, Service& service);
 void add_models(http::Router& router, Service& service);
 void add_evaluations(http::Router& router, Service& service);

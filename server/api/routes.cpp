@@ -40,6 +40,7 @@ std::string path_of(std::string_view path) { return std::string(kBase) + std::st
 void register_routes(http::Router& router, Service& service) {
   add_merges(router, service);
   add_jobs(router, service);
+  add_queue(router, service);
   add_events(router, service);
   add_models(router, service);
   add_evaluations(router, service);
@@ -47,6 +48,8 @@ void register_routes(http::Router& router, Service& service) {
   add_methods(router);
   add_leaderboard(router, service);
   add_sweeps(router, service);
+  add_storage(router, service);
+  add_tokens(router, service);
   add_health(router, service);
 }
 
@@ -61,7 +64,7 @@ void register_assets(http::Router& router, std::span<const web::Asset> assets) {
     (asset.gzip ? variants.gzip : variants.plain) = &asset;
   }
   for (const auto& [path, found] : paths) {
-    router.add("GET", path, [variants = found](const http::Request& request) {
+    router.add("GET", path, http::Role::kPublic, [variants = found](const http::Request& request) {
       const bool gzip =
           variants.gzip != nullptr && (variants.plain == nullptr || accepts_gzip(request));
       return asset_response(gzip ? *variants.gzip : *variants.plain);

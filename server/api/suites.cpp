@@ -5,7 +5,7 @@
 namespace crucible::server::api {
 
 void add_suites(http::Router& router, Service& service) {
-  router.add("GET", path_of("/suites"), [&service](const http::Request& request) {
+  router.add("GET", path_of("/suites"), http::Role::kRead, [&service](const http::Request& request) {
     QueryReader query(request);
     if (auto refusal = query.finish()) return std::move(*refusal);
     const auto suites = service.suites();

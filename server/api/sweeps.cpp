@@ -81,7 +81,9 @@ http::Response submit(Service& service, const http::Request& request) {
   wanted.name = fields.text("name");
   read_merge_options(fields, wanted);
   wanted.idempotency_key = std::move(*key);
+  wanted.submission.submitter = request.principal.token;
   if (auto refusal = fields.finish()) return std::move(*refusal);
+  if (auto refusal = over_quota(service, request)) return std::move(*refusal);
   const auto sweep = service.submit_sweep(wanted);
   if (!sweep) {
     const bool object = recipe.is_object;
@@ -101,21 +103,21 @@ http::Response sweep_response(int status, const Result<Sweep>& sweep) {
 }  // namespace
 
 void add_sweeps(http::Router& router, Service& service) {
-  router.add("POST", path_of("/sweeps"),
+  router.add("POST", path_of("/sweeps"), http::Role::kSubmit,
              [&service](const http::Request& request) { return submit(service, request); });
-  router.add("GET", path_of("/sweeps"), [&service](const http::Request& request) {
+  router.add("GET", path_of("/sweeps"), http::Role::kRead, [&service](const http::Request& request) {
     QueryReader query(request);
     return list_response(query, service.sweeps());
   });
-  router.add("GET", path_of("/sweeps/{id}"), [&service](const http::Request& request) {
+  router.add("GET", path_of("/sweeps/{id}"), http::Role::kRead, [&service](const http::Request& request) {
     const auto id = path_id(request);
     if (!id) return not_found("sweep");
     return sweep_response(200, service.sweep(*id));
   });
-  router.add("POST", path_of("/sweeps/{id}/cancel"), [&service](const http::Request& request) {
+  router.add("POST", path_of("/sweeps/{id}/cancel"), http::Role::kSubmit, [&service](const http::Request& request) {
     const auto id = path_id(request);
     if (!id) return not_found("sweep");
-    return sweep_response(202, service.cancel_sweep(*id));
+    return sweep_response(202, service.cancel_sweep(*id, request.principal));
   });
 }
 

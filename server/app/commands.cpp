@@ -8,6 +8,7 @@
 #include <string>
 
 #include "server/app/serve.hpp"
+#include "server/app/storage_commands.hpp"
 #include "server/cli/exit_codes.hpp"
 #include "server/config/options.hpp"
 #include "server/worker/attempt.hpp"
@@ -54,6 +55,8 @@ void add_commands(CLI::App& app, cli::Action& action) {
   serve_command->add_flag("--print-config", flags->print_config,
                           "print each setting and where it comes from, then exit");
   serve_command->callback([flags, &action] { action = [flags] { return run_serve(*flags); }; });
+
+  add_storage_commands(app, action);
 
   CLI::App* work_command = app.add_subcommand("work", "a worker process; started by the daemon");
   work_command->group("");  // not for people

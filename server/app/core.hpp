@@ -19,7 +19,10 @@ class Core {
   ~Core();
 
   Service& service() { return service_; }
+  // What the HTTP edge asks; nullptr where nobody is asked.
+  access::TokenBook* tokens() { return tokens_are_asked_ ? &tokens_ : nullptr; }
   const pipeline::StateFolder& state() const { return state_; }
+  metrics::Metrics& metrics() { return metrics_; }
   bool healthy() const { return store_->healthy(); }
   // Ends the workers; their jobs go back to the queue.
   void stop();
@@ -29,8 +32,13 @@ class Core {
        pipeline::ModelCatalog models, std::vector<pipeline::JudgeSpec> judges,
        const config::Options& options, worker::PoolOptions pool);
 
+  // Reads the tokens; makes an admin's in the state folder's `token` file where none is valid.
+  Status open_tokens(const config::Options& options);
+
   pipeline::StateFolder state_;
   std::unique_ptr<store::Store> store_;
+  access::TokenBook tokens_;
+  bool tokens_are_asked_ = true;
   SystemRandom random_;
   metrics::Metrics metrics_;
   queue::JobQueue queue_;

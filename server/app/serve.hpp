@@ -5,6 +5,6 @@
 namespace crucible::server::app {
 
 // Runs the daemon until SIGTERM or SIGINT, or until its store fails. Returns the exit code.
-int serve(const config::Options& options);
+int serve(config::Options options);
 
 }  // namespace crucible::server::app

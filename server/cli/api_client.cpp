@@ -23,7 +23,8 @@ ErrorCode code_of(const std::string& name, int status) {
   const ErrorCode code = error_code_from(name);
   if (code != ErrorCode::kInternal || name == "internal") return code;
   if (status == 404) return ErrorCode::kNotFound;
-  if (status == 503) return ErrorCode::kUnavailable;
+  if (status == 401 || status == 403) return ErrorCode::kPermission;
+  if (status == 503 || status == 429) return ErrorCode::kUnavailable;
   return status < 500 ? ErrorCode::kInvalidArgument : ErrorCode::kInternal;
 }
 

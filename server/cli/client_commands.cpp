@@ -70,6 +70,7 @@ void add_merge_options(Json& body, const Options& options) {
   body["seed"] = options.seed;
   body["compatibility"] = options.compatibility;
   body["allow_nonfinite"] = options.allow_nonfinite;
+  body["priority"] = options.priority;
 }
 
 Json merge_body(const SubmitOptions& options, const std::string& recipe) {
@@ -179,6 +180,24 @@ int show_model(const std::string& id_or_name, const CommonOptions& common) {
       model_view);
 }
 
+int pin_model(const std::string& id_or_name, const CommonOptions& common) {
+  return ask_and_show(
+      common,
+      [&](const ApiClient& api) {
+        return api.post("/models/" + encode_component(id_or_name) + "/pin", nullptr);
+      },
+      model_view);
+}
+
+int unpin_model(const std::string& id_or_name, const CommonOptions& common) {
+  return ask_and_show(
+      common,
+      [&](const ApiClient& api) {
+        return api.post("/models/" + encode_component(id_or_name) + "/unpin", nullptr);
+      },
+      model_view);
+}
+
 int show_model_recipe(const std::string& id_or_name, const CommonOptions& common) {
   return print_text(common, "/models/" + encode_component(id_or_name) + "/recipe");
 }
@@ -253,7 +272,9 @@ int cancel_sweep(std::int64_t id, const CommonOptions& common) {
 }
 
 int evaluate_remote(const EvaluateOptions& options, const CommonOptions& common) {
-  const Json body{{"model", options.model}, {"suites", options.suites}};
+  const Json body{{"model", options.model},
+                  {"suites", options.suites},
+                  {"priority", options.priority}};
   auto jobs = connect(common).and_then([&](const ApiClient& api) {
     return api.post("/evaluations", body, options.idempotency_key);
   });

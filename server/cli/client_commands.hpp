@@ -17,6 +17,7 @@ struct SubmitOptions {
   std::string compatibility = "none";
   bool allow_nonfinite = false;
   std::string idempotency_key;
+  int priority = 0;
   bool check = false;
   bool watch = false;
 };
@@ -40,6 +41,8 @@ int list_models(const CommonOptions& common);
 int add_model(const std::string& path, const std::string& endpoint, const std::string& name,
               const CommonOptions& common);
 int show_model(const std::string& id_or_name, const CommonOptions& common);
+int pin_model(const std::string& id_or_name, const CommonOptions& common);
+int unpin_model(const std::string& id_or_name, const CommonOptions& common);
 int show_model_recipe(const std::string& id_or_name, const CommonOptions& common);
 int list_suites(const CommonOptions& common);
 
@@ -52,6 +55,7 @@ struct LeaderboardOptions {
 int leaderboard(const LeaderboardOptions& options, const CommonOptions& common);
 
 struct SweepOptions {
+  int priority = 0;
   std::string recipe;
   std::string parameter;
   std::vector<double> values;
@@ -71,6 +75,7 @@ int show_sweep(std::int64_t id, const CommonOptions& common);
 int cancel_sweep(std::int64_t id, const CommonOptions& common);
 
 struct EvaluateOptions {
+  int priority = 0;
   std::string model;
   std::vector<std::string> suites;
   std::string idempotency_key;

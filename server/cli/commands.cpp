@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "server/cli/access.hpp"
 #include "server/cli/client_commands.hpp"
 #include "server/cli/compare_command.hpp"
 #include "server/cli/eval_command.hpp"
@@ -12,6 +13,7 @@
 #include "server/cli/local_commands.hpp"
 #include "server/cli/lora_command.hpp"
 #include "server/cli/moe_command.hpp"
+#include "server/cli/queue_command.hpp"
 #include "server/cli/suites_command.hpp"
 
 namespace crucible::server::cli {
@@ -42,6 +44,8 @@ class Registry {
     sweep_commands();
     evaluate_command();
     compare_command();
+    queue_commands();
+    token_commands();
   }
 
  private:
@@ -66,6 +70,9 @@ class Registry {
     command.add_option(
         "--server", common.server,
         "the daemon's address (default: $CRUCIBLE_SERVER, else http://127.0.0.1:7345)");
+    command.add_option("--token-file", common.token_file,
+                       "file with a token (default: $CRUCIBLE_TOKEN, else that of the daemon that "
+                       "you run here)");
     add_json(command, common);
   }
   static void add_suites(CLI::App& command, std::vector<std::string>& suites, bool required) {
@@ -92,6 +99,11 @@ class Registry {
     run_with(command, parsed, [run](bool, const CommonOptions& common) { return run(common); });
   }
 
+  static void add_priority(CLI::App& command, int& priority) {
+    command.add_option("--priority", priority, "-100 to 100, higher is taken up earlier")
+        ->check(CLI::Range(-100, 100))
+        ->capture_default_str();
+  }
   // What decides a merge's bytes beside recipe and models.
   template <typename Options>
   static void add_merge_choices(CLI::App& command, Options& options) {
@@ -277,6 +289,7 @@ class Registry {
     add_merge_choices(command, options);
     command.add_option("--idempotency-key", options.idempotency_key,
                        "the same key gives the first job again");
+    add_priority(command, options.priority);
     command.add_flag("--check", options.check, "only check the recipe against the daemon's models");
     command.add_flag("--watch", options.watch, "follow the job and its evaluations to the end");
     add_server(command, parsed->common);
@@ -315,6 +328,8 @@ class Registry {
     models.require_subcommand(1);
     plain_command(models, "list", "list models", list_models);
     name_command(models, "show", "show a model", show_model);
+    name_command(models, "pin", "keep a model's files whatever `gc` is asked for", pin_model);
+    name_command(models, "unpin", "let `gc` take its files again", unpin_model);
     name_command(models, "recipe", "print the recipe of a merged model", show_model_recipe);
     struct AddOptions {
       std::string path, endpoint, name;
@@ -379,6 +394,7 @@ class Registry {
     add_merge_choices(command, options);
     command.add_option("--idempotency-key", options.idempotency_key,
                        "the same key gives the first sweep again");
+    add_priority(command, options.priority);
     command.add_flag("--watch", options.watch, "follow all trials to the end");
     add_server(command, parsed->common);
     command.footer(
@@ -395,10 +411,65 @@ class Registry {
     add_suites(command, options.suites, true);
     command.add_option("--idempotency-key", options.idempotency_key,
                        "the same key gives the first jobs again");
+    add_priority(command, options.priority);
     command.add_flag("--watch", options.watch, "follow the jobs to the end");
     add_server(command, parsed->common);
     command.footer("Example: crucible evaluate base --suite sums --watch");
     run_with(command, parsed, evaluate_remote);
+  }
+
+  void queue_commands() {
+    CLI::App& queue = *app_.add_subcommand("queue", "see, pause and resume the queue");
+    queue.require_subcommand(1);
+    plain_command(queue, "status", "what waits, what runs, what it waits for", queue_status);
+    for (const bool pause : {true, false}) {
+      auto parsed = std::make_shared<Parsed<std::string>>();
+      CLI::App& command = *queue.add_subcommand(
+          pause ? "pause" : "resume",
+          pause ? "take up no more jobs; running ones go on" : "take up jobs again");
+      command.add_option("--kind", parsed->options, "only merge, or only evaluation")
+          ->check(CLI::IsMember({"merge", "evaluation"}));
+      add_server(command, parsed->common);
+      run_with(command, parsed, pause ? pause_queue : resume_queue);
+    }
+    struct PriorityOptions {
+      std::int64_t job = 0;
+      int priority = 0;
+    };
+    auto parsed = std::make_shared<Parsed<PriorityOptions>>();
+    CLI::App& command = *app_.add_subcommand("priority", "change when a waiting job is taken up");
+    command.add_option("ID", parsed->options.job, "its number")->required();
+    command.add_option("PRIORITY", parsed->options.priority, "-100 to 100, higher is earlier")
+        ->required()
+        ->check(CLI::Range(-100, 100));
+    add_server(command, parsed->common);
+    run_with(command, parsed, [](const PriorityOptions& options, const CommonOptions& common) {
+      return set_priority(options.job, options.priority, common);
+    });
+  }
+
+  void token_commands() {
+    CLI::App& tokens = *app_.add_subcommand("token", "create, list and revoke access tokens");
+    tokens.require_subcommand(1);
+    auto parsed = std::make_shared<Parsed<CreateTokenOptions>>();
+    CreateTokenOptions& options = parsed->options;
+    CLI::App& command = *tokens.add_subcommand("create", "make a token and print it once");
+    command.add_option("--name", options.name, "who or what uses it")->required();
+    command.add_option("--role", options.role, "read, submit or admin")
+        ->check(CLI::IsMember({"read", "submit", "admin"}))
+        ->capture_default_str();
+    command.add_option("--days", options.days, "valid for so long; 0 = for ever")
+        ->check(CLI::Range(0, 3650))
+        ->capture_default_str();
+    add_server(command, parsed->common);
+    run_with(command, parsed, create_token);
+    plain_command(tokens, "list", "list tokens", list_tokens);
+    auto revoked = std::make_shared<Parsed<std::string>>();
+    CLI::App& revoke = *tokens.add_subcommand("revoke", "end a token at once");
+    revoke.add_option("TOKEN", revoked->options, "id or name")->required();
+    add_server(revoke, revoked->common);
+    run_with(revoke, revoked, revoke_token);
+    plain_command(app_, "page", "print the page's address, with your token in it", print_page);
   }
 
   CLI::App& app_;

@@ -232,8 +232,14 @@ Result<HttpClient> HttpClient::create(std::string_view url) {
   return client;
 }
 
+HttpCall HttpClient::authorized(HttpCall call) const {
+  if (!authorization_.empty()) call.headers.emplace_back("Authorization", authorization_);
+  return call;
+}
+
 Result<HttpReply> HttpClient::call(const HttpCall& call) const {
-  return exchange({url_, host_, port_, authority_}, call, nullptr);
+  const HttpCall sent = authorized(call);
+  return exchange({url_, host_, port_, authority_}, sent, nullptr);
 }
 
 Result<HttpReply> HttpClient::stream(
@@ -242,6 +248,7 @@ Result<HttpReply> HttpClient::stream(
   HttpCall call;
   call.target = target;
   call.headers = {{"Accept", "text/event-stream"}};
+  call = authorized(std::move(call));
   return exchange({url_, host_, port_, authority_}, call,
                   [&](std::string_view text) { return parser.feed(text, on_event); });
 }

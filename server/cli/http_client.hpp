@@ -59,12 +59,18 @@ class HttpClient {
   Result<HttpReply> stream(const std::string& target,
                            const std::function<bool(const StreamEvent&)>& on_event) const;
   const std::string& url() const { return url_; }
+  const std::string& host() const { return host_; }  // without brackets
+  const std::string& port() const { return port_; }
+  // Sends this bearer token from now on.
+  void authorize(const std::string& token) { authorization_ = "Bearer " + token; }
 
  private:
+  HttpCall authorized(HttpCall call) const;
   std::string url_;
   std::string host_;  // without brackets
   std::string port_;
   std::string authority_;  // for the Host header
+  std::string authorization_;
 };
 
 }  // namespace crucible::server::cli

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "server/api/json.hpp"
+#include "server/cli/access.hpp"
 
 namespace crucible::server::cli {
 
@@ -26,12 +27,21 @@ int report(const Error& error, const CommonOptions& options) {
   return exit_code_of(error.code);
 }
 
-Result<ApiClient> connect(const CommonOptions& options) {
+Result<HttpClient> daemon_client(const CommonOptions& options) {
   std::string url = options.server;
   const char* environment = std::getenv("CRUCIBLE_SERVER");
   if (url.empty() && environment != nullptr) url = environment;
   if (url.empty()) url = "http://127.0.0.1:7345";
-  return HttpClient::create(url).map([](HttpClient&& http) { return ApiClient(std::move(http)); });
+  return HttpClient::create(url);
+}
+
+Result<ApiClient> connect(const CommonOptions& options) {
+  auto http = daemon_client(options);
+  if (!http) return fail(std::move(http).error());
+  auto token = find_token(options, *http);
+  if (!token) return fail(std::move(token).error());
+  if (!token->empty()) http->authorize(*token);
+  return ApiClient(std::move(*http));
 }
 
 }  // namespace crucible::server::cli

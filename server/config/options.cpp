@@ -44,12 +44,13 @@ Key number_key(std::string_view name, std::string_view meaning, Number Options::
           [=](const Options& options) { return fmt::format("{}", options.*member); }};
 }
 
-Key bytes_key(std::string_view name, std::string_view meaning, std::uint64_t Options::* member) {
+Key bytes_key(std::string_view name, std::string_view meaning, std::uint64_t Options::* member,
+              bool may_be_zero = false) {
   return {name, meaning, false,
           [=](Options& options, const Values& values) -> Status {
             auto bytes = parse_byte_count(values.back());
             if (!bytes) return fail(std::move(bytes).error());
-            if (*bytes == 0) return bad("must be more than 0 bytes");
+            if (*bytes == 0 && !may_be_zero) return bad("must be more than 0 bytes");
             options.*member = *bytes;
             return {};
           },
@@ -113,14 +114,6 @@ Key hosts_key() {
           [](const Options& options) {
             return fmt::format("{}", fmt::join(options.allowed_hosts, ", "));
           }};
-}
-
-std::filesystem::path default_state(const Environment& environment) {
-  if (const char* base = environment("XDG_STATE_HOME"); base != nullptr && *base != '\0') {
-    return std::filesystem::path(base) / "crucible";
-  }
-  const char* home = environment("HOME");
-  return std::filesystem::path(home == nullptr ? "." : home) / ".local/state/crucible";
 }
 
 std::string variable_name(std::string_view key) {
@@ -203,6 +196,18 @@ std::span<const Key> keys() {
       bytes_key("shard-size", "size of a merged model's files, such as 5GB", &O::shard_bytes),
       number_key<std::int64_t>("max-attempts", "failures after which a job is dead",
                                &O::max_attempts, 1, 100),
+      number_key<std::size_t>("max-open-jobs",
+                              "jobs of one token that are not over; 0 = no limit; admins have none",
+                              &O::max_open_jobs, 0, 1'000'000'000),
+      bytes_key("memory-budget", "memory of all jobs together; 0 = nine tenths of the machine's",
+                &O::memory_budget, true),
+      bytes_key("disk-floor", "free space below which no merge starts", &O::disk_floor, true),
+      text_key("sandbox",
+               "required = workers run confined or not at all; off = they do not, for kernels that "
+               "cannot",
+               &O::sandbox, {"required", "off"}),
+      text_key("access", "tokens = every request needs a token; open = none does, on loopback only",
+               &O::access, {"tokens", "open"}),
       number_key<std::int64_t>("retry-delay-ms", "longest first wait before a retry",
                                &O::retry_delay_ms, 0, 3'600'000),
       number_key<std::int64_t>("stop-grace-ms", "time a worker has to stop before it is killed",
@@ -219,7 +224,7 @@ Result<Loaded> load(const std::map<std::string, Values>& flags, const std::files
   auto from_file = read_file(file);
   if (!from_file) return fail(std::move(from_file).error());
   Loaded loaded;
-  loaded.options.state = default_state(environment);
+  loaded.options.state = user_state_folder(environment);
   Error error{ErrorCode::kInvalidArgument, "the settings cannot be used", {}};
   for (const Key& key : keys()) {
     const Source source = source_of(key, flags, *from_file, environment);

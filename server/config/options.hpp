@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "merger/base/error.hpp"
+#include "server/config/running_daemon.hpp"
 
 // The daemon's settings. Each key is defined once, in keys(): name, meaning, bounds. A value comes
 // from the command line, else from the environment (CRUCIBLE_MAX_MERGES), else from the YAML file
@@ -34,6 +35,11 @@ struct Options {
   std::uint64_t memory_bytes = 512ULL << 20;     // tensor buffers of one merge
   std::uint64_t shard_bytes = 5'000'000'000ULL;  // a merged model's files
   std::int64_t max_attempts = 5;
+  std::size_t max_open_jobs = 10'000;    // of one token that is no admin's; 0 = no limit
+  std::uint64_t memory_budget = 0;       // of all jobs that run; 0 = nine tenths of the machine's
+  std::uint64_t disk_floor = 1ULL << 30; // bytes that stay free: no merge starts below
+  std::string sandbox = "required";      // of workers; or "off"
+  std::string access = "tokens";         // or "open": nobody is asked for a token
   std::int64_t retry_delay_ms = 2'000;  // bound of the first wait before a retry
   std::int64_t stop_grace_ms = 10'000;  // from SIGTERM to SIGKILL of a worker
   std::string log_format = "text";      // or "json": one object a line
@@ -55,7 +61,6 @@ struct Loaded {
   Options options;
   std::map<std::string, std::string> origins;  // key → "flag", "environment", "file" or "default"
 };
-using Environment = std::function<const char*(const char*)>;  // as getenv
 // All faults at once. `file` may be empty. Unknown keys in the file are faults.
 Result<Loaded> load(const std::map<std::string, Values>& flags, const std::filesystem::path& file,
                     const Environment& environment);

@@ -177,14 +177,14 @@ struct EvalServer::Impl {
   http::Router routes() {
     http::Router router;
     const auto post = [&](const char* pattern, bool on_engine, Answer answer) {
-      router.add("POST", pattern,
+      router.add("POST", pattern, http::Role::kPublic,
                  [this, on_engine, answer = std::move(answer)](const http::Request& request) {
                    return reply(request, on_engine, answer);
                  },
                  {kBodyLimit});
     };
     const auto get = [&](const char* pattern, std::function<Json()> answer) {
-      router.add("GET", pattern, [this, answer = std::move(answer)](const http::Request& request) {
+      router.add("GET", pattern, http::Role::kPublic, [this, answer = std::move(answer)](const http::Request& request) {
         if (auto refused = check_key(request)) return std::move(*refused);
         return json_response(200, answer());
       });

@@ -17,7 +17,9 @@
 #include <boost/beast/http/string_body.hpp>
 
 #include "server/http/answer.hpp"
+#include "server/http/authorization.hpp"
 #include "server/http/problem.hpp"
+#include "server/log/fields.hpp"
 
 namespace crucible::server::http {
 namespace {
@@ -179,14 +181,20 @@ class HttpConnection final : public Connection,
     incoming.request.segments = std::move(target->segments);
     incoming.request.query = std::move(target->query);
     incoming.keep_alive = parser.get().keep_alive();
-    co_return co_await read_body(parser, std::move(incoming));
+    const auto match = shared_.router.match(incoming.request.method, incoming.request.segments);
+    if (auto refusal = authorize(options_.tokens, remote_, match, incoming.request)) {
+      incoming.outcome = Incoming::Outcome::kAnswer;
+      incoming.answer = std::move(*refusal);
+      co_return incoming;
+    }
+    const std::size_t limit = match.route != nullptr ? match.route->options.body_limit : 0;
+    co_return co_await read_body(parser, std::move(incoming), limit);
   }
 
-  awaitable<Incoming> read_body(Parser& parser, Incoming incoming) {
+  // A body of at most `limit` bytes.
+  awaitable<Incoming> read_body(Parser& parser, Incoming incoming, std::size_t limit) {
     incoming.outcome = Incoming::Outcome::kRequest;
     if (parser.is_done()) co_return incoming;
-    const auto match = shared_.router.match(incoming.request.method, incoming.request.segments);
-    const std::size_t limit = match.route != nullptr ? match.route->options.body_limit : 0;
     const auto length = parser.content_length();
     if (length && *length > limit) {
       co_return refuse(413, "the body is larger than " + std::to_string(limit) + " bytes");
@@ -230,12 +238,14 @@ class HttpConnection final : public Connection,
     Request& request = incoming.request;
     auto match = shared_.router.match(request.method, request.segments);
     request.path_values = std::move(match.path_values);
+    request.id = shared_.next_request_id();
     Response response;
     if (auto ready = answer_without_handler(request, match)) {
       response = std::move(*ready);
     } else {
       response = co_await run_handler(*match.route, request);
     }
+    response.set("X-Request-Id", request.id);
     const bool close = !incoming.keep_alive || shared_.stopping;
     bool go_on = false;
     if (response.events != nullptr && request.method != "HEAD") {
@@ -247,7 +257,7 @@ class HttpConnection final : public Connection,
       const std::chrono::duration<double> taken = Clock::now() - start;
       options_.on_access({remote_, request.method, request.target,
                           match.route != nullptr ? match.route->pattern : std::string(),
-                          response.status, response.content().size(), taken.count()});
+                          response.status, response.content().size(), taken.count(), request.id});
     }
     co_return go_on;
   }
@@ -261,7 +271,10 @@ class HttpConnection final : public Connection,
     }
     co_return co_await asio::co_spawn(
         shared_.handlers->get_executor(),
-        [&route, &request]() -> awaitable<Response> { co_return call_handler(route, request); },
+        [&route, &request]() -> awaitable<Response> {
+          const log::Scope scope(nlohmann::json{{"request_id", request.id}});
+          co_return call_handler(route, request);
+        },
         asio::use_awaitable);
   }
 

@@ -49,6 +49,7 @@ struct HttpServer::Impl {
       : shared(std::move(options), std::move(router)), acceptor(asio::make_strand(io)) {}
 
   Result<std::uint16_t> start();
+  void listen(const tcp::endpoint& endpoint, boost::system::error_code& error);
   void stop();
   asio::awaitable<void> accept();
   void admit(tcp::socket socket);
@@ -79,10 +80,11 @@ Result<std::uint16_t> HttpServer::Impl::start() {
     shared.policy.allowed_hosts = {"localhost", "127.0.0.1", "[::1]"};
   }
   const tcp::endpoint endpoint(address, options.port);
-  acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (options.listener >= 0) {
+    acceptor.assign(endpoint.protocol(), options.listener, error);
+  } else {
+    listen(endpoint, error);
+  }
   if (error) return fail(bind_error(error, options));
   started = true;
   work.emplace(io.get_executor());
@@ -91,6 +93,13 @@ Result<std::uint16_t> HttpServer::Impl::start() {
     threads.emplace_back([this] { io.run(); });
   }
   return acceptor.local_endpoint(error).port();
+}
+
+void HttpServer::Impl::listen(const tcp::endpoint& endpoint, boost::system::error_code& error) {
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
 }
 
 asio::awaitable<void> HttpServer::Impl::accept() {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "server/access/token_book.hpp"
 #include "server/http/router.hpp"
 
 namespace crucible::server::http {
@@ -20,15 +21,18 @@ struct AccessRecord {
   int status = 0;
   std::uint64_t bytes = 0;
   double seconds = 0;
+  std::string request_id;
 };
 
 struct ServerOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 7345;  // 0 = any free one
+  int listener = -1;          // a listening socket to take over; the two above only describe it
   unsigned io_threads = 2;
   unsigned handler_threads = 8;
   // Names accepted in Host. Empty: on a loopback address localhost, 127.0.0.1 and [::1]; else any.
   std::vector<std::string> allowed_hosts;
+  access::TokenBook* tokens = nullptr;  // outlives the server; nullptr: everybody may everything
   std::size_t max_connections = 1024;
   std::size_t max_streams = 256;             // open event streams
   std::size_t max_queued_requests = 256;     // waiting for a handler thread; more are answered 503

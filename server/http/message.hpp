@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "merger/base/error.hpp"
+#include "server/access/role.hpp"
 
 // HTTP messages as plain values: what handlers see, free of any HTTP library.
 namespace crucible::server::http {
@@ -30,6 +31,8 @@ struct Request {
   std::vector<std::pair<std::string, std::string>> path_values;  // of the route's {names}
   std::vector<Header> headers;
   std::string body;
+  access::Principal principal;  // on whose behalf
+  std::string id;               // unique, for logs; the answer's X-Request-Id
 
   std::string_view header(std::string_view name) const { return find_header(headers, name); }
   std::optional<std::string_view> query_value(std::string_view key) const;

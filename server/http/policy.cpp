@@ -80,8 +80,13 @@ std::optional<Rejection> check_host(const HeaderView& header, const PolicyOption
   return reject(421, "this server does not answer for that Host");
 }
 
-// A page of another site must not be able to change anything here (request forgery, DNS rebinding).
+// A page of another site must not be able to read or change anything here (request forgery, DNS
+// rebinding). Links to the page itself may come from anywhere.
 std::optional<Rejection> check_origin(const HeaderView& header) {
+  if (header.target.starts_with("/api/") &&
+      equals_ignoring_case(find_header(*header.headers, "Sec-Fetch-Site"), "cross-site")) {
+    return reject(403, "a request from another site");
+  }
   if (header.method == "GET" || header.method == "HEAD" || header.method == "OPTIONS") {
     return std::nullopt;
   }

@@ -24,8 +24,9 @@ std::size_t literals(const Route& route) {
 
 }  // namespace
 
-void Router::add(std::string method, std::string pattern, Handler handler, RouteOptions options) {
-  Route route{std::move(method), std::move(pattern), options, std::move(handler), {}};
+void Router::add(std::string method, std::string pattern, Role role, Handler handler,
+                 RouteOptions options) {
+  Route route{std::move(method), std::move(pattern), role, options, std::move(handler), {}};
   std::string_view rest = std::string_view(route.pattern).substr(1);
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find('/'), rest.size());

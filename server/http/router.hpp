@@ -6,9 +6,12 @@
 #include <string_view>
 #include <vector>
 
+#include "server/access/role.hpp"
 #include "server/http/message.hpp"
 
 namespace crucible::server::http {
+
+using access::Role;
 
 // Runs on a handler thread; may block. An exception becomes a 500 problem.
 using Handler = std::function<Response(const Request&)>;
@@ -20,6 +23,7 @@ struct RouteOptions {
 struct Route {
   std::string method;   // "GET"
   std::string pattern;  // "/api/v1/jobs/{id}"
+  Role role = Role::kAdmin;  // the least that may call it
   RouteOptions options;
   Handler handler;
   std::vector<std::string> segments;
@@ -29,7 +33,8 @@ struct Route {
 // {names}.
 class Router {
  public:
-  void add(std::string method, std::string pattern, Handler handler, RouteOptions options = {});
+  void add(std::string method, std::string pattern, Role role, Handler handler,
+           RouteOptions options = {});
 
   struct Match {
     const Route* route = nullptr;  // nullptr: no such path, or not with this method

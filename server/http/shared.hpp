@@ -2,6 +2,9 @@
 
 #include <atomic>
 #include <boost/asio/thread_pool.hpp>
+#include <random>
+#include <string>
+#include <string_view>
 
 #include "server/http/http_server.hpp"
 #include "server/http/policy.hpp"
@@ -10,6 +13,14 @@ namespace crucible::server::http {
 
 // What all connections of one server share. Outlives them.
 struct Shared {
+  static std::string random_name() {
+    std::random_device random;
+    constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuv";
+    std::string name;
+    for (int i = 0; i < 8; ++i) name += kDigits[random() % kDigits.size()];
+    return name;
+  }
+
   Shared(ServerOptions the_options, Router the_router)
       : options(std::move(the_options)),
         router(std::move(the_router)),
@@ -19,6 +30,13 @@ struct Shared {
   Router router;
   PolicyOptions policy;
   std::unique_ptr<boost::asio::thread_pool> handlers;
+  // Unlike those of other runs of the program, and in order.
+  std::string next_request_id() {
+    return run_id + "-" + std::to_string(++requests);
+  }
+  const std::string run_id = random_name();
+  std::atomic<std::uint64_t> requests{0};
+
   std::atomic<bool> stopping{false};
   std::atomic<std::size_t> connections{0};
   std::atomic<std::size_t> streams{0};

@@ -5,8 +5,13 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
+#include <system_error>
 
 namespace crucible::server::metrics {
 namespace {
@@ -19,6 +24,21 @@ constexpr JobState kStates[] = {JobState::kQueued,     JobState::kLeased,    Job
 prometheus::Family<prometheus::Gauge>& gauge(prometheus::Registry& registry, const char* name,
                                              const char* help) {
   return prometheus::BuildGauge().Name(name).Help(help).Register(registry);
+}
+
+const std::string kNoRoute = "none";
+
+double resident_bytes() {
+  std::uint64_t size = 0;
+  std::uint64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> size >> pages;
+  return static_cast<double>(pages) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+}
+
+double open_descriptors() {
+  std::error_code error;
+  const std::filesystem::directory_iterator all("/proc/self/fd", error);
+  return error ? 0 : static_cast<double>(std::distance(begin(all), end(all)));
 }
 
 const prometheus::Histogram::BucketBoundaries& seconds_buckets() {
@@ -52,6 +72,32 @@ struct Metrics::Families {
   prometheus::Gauge& workers =
       gauge(registry, "crucible_workers_busy", "Worker processes at work").Add({});
   prometheus::Gauge& models = gauge(registry, "crucible_models", "Known models").Add({});
+  prometheus::Family<prometheus::Counter>& requests =
+      prometheus::BuildCounter()
+          .Name("crucible_http_requests_total")
+          .Help("Answered requests, by route and status")
+          .Register(registry);
+  prometheus::Family<prometheus::Histogram>& request_seconds =
+      prometheus::BuildHistogram()
+          .Name("crucible_http_request_seconds")
+          .Help("Time from a request's last byte to the answer's")
+          .Register(registry);
+  prometheus::Gauge& memory_used =
+      gauge(registry, "crucible_memory_used_bytes", "Memory that running jobs need").Add({});
+  prometheus::Gauge& memory_budget =
+      gauge(registry, "crucible_memory_budget_bytes", "Memory of all jobs together").Add({});
+  prometheus::Gauge& disk_free =
+      gauge(registry, "crucible_disk_free_bytes", "Free space where the state lies").Add({});
+  prometheus::Gauge& disk_floor =
+      gauge(registry, "crucible_disk_floor_bytes", "Free space below which no merge starts")
+          .Add({});
+  prometheus::Gauge& resident =
+      gauge(registry, "process_resident_memory_bytes", "Resident memory of the daemon").Add({});
+  prometheus::Gauge& descriptors =
+      gauge(registry, "process_open_fds", "Open descriptors of the daemon").Add({});
+  prometheus::Gauge& sandbox =
+      gauge(registry, "crucible_sandbox", "Version of Landlock that confines workers, 0 = none")
+          .Add({});
   prometheus::Gauge& healthy =
       gauge(registry, "crucible_store_healthy", "1 while the store accepts writes").Add({});
 };
@@ -65,6 +111,19 @@ void Metrics::attempt_ended(JobKind kind, JobState state, double seconds) {
       .Increment();
   families_->seconds.Add({{"kind", kind_name}}, seconds_buckets()).Observe(seconds);
 }
+
+void Metrics::request_ended(const std::string& method, const std::string& route, int status,
+                            double seconds) {
+  static const prometheus::Histogram::BucketBoundaries buckets{0.001, 0.005, 0.01, 0.05, 0.1,
+                                                               0.5,   1,     5,    30};
+  const std::string& known = route.empty() ? kNoRoute : route;
+  const std::string verb = route.empty() ? "" : method;  // clients could invent methods for ever
+  families_->requests.Add({{"method", verb}, {"route", known}, {"status", std::to_string(status)}})
+      .Increment();
+  families_->request_seconds.Add({{"route", known}}, buckets).Observe(seconds);
+}
+
+void Metrics::set_sandbox(int version) { families_->sandbox.Set(version); }
 
 std::string Metrics::text(const Gauges& gauges) {
   double waiting = 0;
@@ -86,6 +145,12 @@ std::string Metrics::text(const Gauges& gauges) {
   families_->workers.Set(static_cast<double>(gauges.busy_workers));
   families_->models.Set(static_cast<double>(gauges.models));
   families_->healthy.Set(gauges.store_healthy ? 1 : 0);
+  families_->memory_used.Set(static_cast<double>(gauges.memory_used));
+  families_->memory_budget.Set(static_cast<double>(gauges.memory_budget));
+  families_->disk_free.Set(static_cast<double>(gauges.disk_free));
+  families_->disk_floor.Set(static_cast<double>(gauges.disk_floor));
+  families_->resident.Set(resident_bytes());
+  families_->descriptors.Set(open_descriptors());
   return prometheus::TextSerializer().Serialize(families_->registry.Collect());
 }
 

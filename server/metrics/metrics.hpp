@@ -18,6 +18,10 @@ struct Gauges {
   std::size_t busy_workers = 0;
   std::int64_t models = 0;
   bool store_healthy = true;
+  std::uint64_t memory_used = 0;    // bytes that running jobs need
+  std::uint64_t memory_budget = 0;  // bytes; 0 = unlimited
+  std::uint64_t disk_free = 0;      // bytes
+  std::uint64_t disk_floor = 0;     // bytes below which no merge starts
 };
 
 class Metrics : public queue::AttemptObserver {
@@ -26,6 +30,11 @@ class Metrics : public queue::AttemptObserver {
   ~Metrics() override;
 
   void attempt_ended(JobKind kind, JobState state, double seconds) override;
+  // `route`: the pattern, a bounded label; "" when none matched.
+  void request_ended(const std::string& method, const std::string& route, int status,
+                     double seconds);
+  // What confines workers: Landlock's version, 0 = nothing.
+  void set_sandbox(int version);
   // The text exposition format, version 0.0.4.
   std::string text(const Gauges& gauges);
 

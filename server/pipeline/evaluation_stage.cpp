@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "merger/base/io.hpp"
+#include "server/pipeline/artefact.hpp"
 #include "server/pipeline/work.hpp"
 #include "server/store/evaluations.hpp"
 
@@ -111,6 +112,9 @@ Status EvaluationStage::finish(queue::Lease& lease, const nlohmann::json& json) 
   if (!*known) {
     if (auto status = publish(lease, folder); !status) return status;
   }
+  const std::string own_name = "evaluations/" + added.work_key;
+  auto files = hash_files(folder, own_name);
+  if (!files) return fail(std::move(files).error());
   added.samples_path = (folder / "samples.jsonl").string();
   Evaluation& evaluation = added.evaluation;
   evaluation.model = {model->model.id, model->model.name};
@@ -135,6 +139,7 @@ Status EvaluationStage::finish(queue::Lease& lease, const nlohmann::json& json) 
         added.evaluation.created_at = move.at;
         auto id = store::keep_evaluation(database, added);
         if (!id) return fail(std::move(id).error());
+        if (auto kept = store::keep_artefact(database, own_name, *files); !kept) return kept;
         move.message = fmt::format("evaluation {}: {} {:.4f}", *id, result->suite, result->score);
         return {};
       });

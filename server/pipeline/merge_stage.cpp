@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "merger/base/io.hpp"
+#include "server/pipeline/artefact.hpp"
 #include "server/pipeline/work.hpp"
 
 namespace crucible::server::pipeline {
@@ -44,7 +45,7 @@ Result<bool> MergeStage::settle(queue::Lease& lease) {
         auto done = settle_merge(database, lease.job, suites, move);
         if (!done) return fail(std::move(done).error());
         settled = *done;
-        if (!settled) return fail(ErrorCode::kNotFound, "the known model's folder is gone");
+        if (!settled) return fail(ErrorCode::kNotFound, "the known model's files are gone");
         return {};
       });
   if (!status && settled) return fail(std::move(status).error());
@@ -166,6 +167,10 @@ Status MergeStage::record(store::Database& database, const queue::Lease& lease,
   ModelId id = 0;
   if (*equal) {
     id = (*equal)->model.id;
+    if ((*equal)->model.removed_at) {
+      auto status = store::restore_model(database, id, folder.string(), fingerprint);
+      if (!status) return status;
+    }
     move.message = fmt::format("the result equals model {} \"{}\", which keeps its name", id,
                                (*equal)->model.name);
   } else {
@@ -189,7 +194,7 @@ Status MergeStage::record(store::Database& database, const queue::Lease& lease,
   auto model = store::get_model(database, id);
   if (!model) return fail(std::move(model).error());
   auto children = enqueue_evaluations(database, model->model, suites_to_run(suites_, job.suites),
-                                      {job.id, job.sweep_id, job.max_attempts}, move.at);
+                                      origin_of(job), move.at);
   if (!children) return fail(std::move(children).error());
   return {};
 }
@@ -212,8 +217,20 @@ Status MergeStage::finish(queue::Lease& lease, const nlohmann::json& json) {
   }
   auto fingerprint = folder_fingerprint(folder);
   if (!fingerprint) return fail(std::move(fingerprint).error());
+  // A registered model of the same content lies elsewhere and is not ours to watch.
+  const bool is_own = folder.parent_path() == state_.models();
+  const std::string own_name = "models/" + result->digest;
+  std::vector<store::ArtefactFile> files;
+  if (is_own) {
+    auto hashed = hash_files(folder, own_name);
+    if (!hashed) return fail(std::move(hashed).error());
+    files = std::move(*hashed);
+  }
   (void)suites_.list();  // read now, so that the transaction finds them in memory
   auto status = queue_.succeed(lease, [&](store::Database& database, store::JobMove& move) {
+    if (is_own) {
+      if (auto kept = store::keep_artefact(database, own_name, files); !kept) return kept;
+    }
     return record(database, lease, *result, folder, *fingerprint, move);
   });
   if (status) discard(lease);

@@ -1,13 +1,16 @@
 #include "server/pipeline/model_catalog.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <set>
 #include <utility>
 
 #include "merger/base/io.hpp"
+#include "merger/base/read_roots.hpp"
 #include "merger/lora/adapter.hpp"
 #include "server/pipeline/state_folder.hpp"
 #include "server/store/near.hpp"
@@ -74,6 +77,7 @@ Result<ModelCatalog> ModelCatalog::open(store::Store& store, const Clock& clock,
       return fail(ErrorCode::kNotFound,
                   fmt::format("--allow-root {}: no such folder", root.string()));
     }
+    if (auto status = io::add_read_root(path); !status) return fail(std::move(status).error());
     canonical.push_back(std::move(path));
   }
   return ModelCatalog(store, clock, std::move(canonical), threads, std::move(endpoints));
@@ -116,14 +120,16 @@ Status ModelCatalog::check_links(const std::filesystem::path& folder) const {
   std::error_code error;
   for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
-    if (!entry->is_symlink()) continue;
-    std::error_code broken;
-    const auto target = std::filesystem::canonical(entry->path(), broken);
-    if (!broken && !beneath_root(target)) {
+    std::error_code gone;
+    if (!entry->is_symlink(gone)) continue;
+    const int target = io::system().open(entry->path().c_str(), O_PATH | O_CLOEXEC, 0);
+    const bool leaves = target < 0 && errno == EACCES;
+    if (target >= 0) io::system().close(target);
+    if (leaves) {
       return fail(
           ErrorCode::kPermission,
           fmt::format("{} is a link that leaves the folders that the daemon may read models "
-                      "from",
+                      "from; relative links inside of them are followed",
                       entry->path().string()));
     }
   }
@@ -160,6 +166,12 @@ Result<store::NewModel> ModelCatalog::inspect(const std::filesystem::path& folde
 
 Status ModelCatalog::check_unchanged(const store::StoredModel& stored) const {
   const Model& model = stored.model;
+  if (model.removed_at) {
+    return fail(ErrorCode::kConflict,
+                fmt::format("the files of model {} were removed; submit its recipe again to have "
+                            "them made",
+                            model.name));
+  }
   if (model.endpoint) {
     auto options = endpoint_of(model);
     if (!options) return fail(std::move(options).error());
@@ -255,6 +267,11 @@ Result<std::filesystem::path> ModelCatalog::find_folder(
   if (*known && (*known)->model.endpoint) {
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("{} is an endpoint, which has no weights to merge", reference.path));
+  }
+  if (*known && (*known)->model.removed_at) {
+    return fail(ErrorCode::kConflict,
+                fmt::format("the files of {} were removed; submit its recipe again to have them made",
+                            reference.path));
   }
   if (*known) return std::filesystem::path((*known)->model.path);
   return locate(reference.path);

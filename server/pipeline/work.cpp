@@ -9,6 +9,8 @@
 namespace crucible::server::pipeline {
 namespace {
 
+constexpr std::uint64_t kEvaluationBytes = 256ULL << 20;  // beside the weights
+
 Result<store::StoredJob> inserted(store::Database& database, const store::NewJob& job, TimeMs at) {
   auto id = store::insert_job(database, job, at);
   if (!id) return fail(std::move(id).error());
@@ -46,6 +48,10 @@ Result<JobId> enqueue_evaluation(store::Database& database, const Model& model,
   added.model_id = model.id;
   added.parent_id = origin.parent_id;
   added.sweep_id = origin.sweep_id;
+  added.submitter = origin.submitter;
+  added.priority = origin.priority;
+  // Weights in float32 and as much again for the context and logits, at least.
+  added.need.memory_bytes = model.endpoint ? 0 : model.parameters * 6 + kEvaluationBytes;
   auto stored = inserted(database, added, at);
   if (!stored) return fail(std::move(stored).error());
   auto move = to_succeeded(stored->job, at);
@@ -78,6 +84,10 @@ std::string evaluation_key(const std::string& model_digest, const std::string& s
   hash.field("evaluation").field(engine_version()).field("f32");
   hash.field(model_digest).field(suite_digest);
   return hash.finish().hex();
+}
+
+EvaluationOrigin origin_of(const Job& merge) {
+  return {merge.id, merge.sweep_id, merge.max_attempts, merge.submitter, merge.priority};
 }
 
 std::vector<SuiteToRun> suites_to_run(SuiteCatalog& catalog,
@@ -123,13 +133,15 @@ Result<bool> settle_merge(store::Database& database, const store::StoredJob& job
   auto model = store::get_model(database, **known);
   if (!model) return fail(std::move(model).error());
   std::error_code error;
-  if (!std::filesystem::is_directory(model->model.path, error)) return false;  // run it again
+  if (model->model.removed_at || !std::filesystem::is_directory(model->model.path, error)) {
+    return false;  // run it again
+  }
   move.model_id = model->model.id;
   move.message = fmt::format("this merge was done before: model {} \"{}\"", model->model.id,
                              model->model.name);
   auto children =
       enqueue_evaluations(database, model->model, suites,
-                          {job.job.id, job.job.sweep_id, job.job.max_attempts}, move.at);
+                          origin_of(job.job), move.at);
   if (!children) return fail(std::move(children).error());
   return true;
 }

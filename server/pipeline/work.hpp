@@ -33,7 +33,11 @@ struct EvaluationOrigin {
   std::optional<JobId> parent_id;
   std::optional<SweepId> sweep_id;
   std::int64_t max_attempts = 5;
+  std::string submitter = {};
+  std::int64_t priority = 0;
 };
+// Of the evaluations that a merge asked for.
+EvaluationOrigin origin_of(const Job& merge);
 // One job a suite, queued, or succeeded at once where the score is known.
 Result<std::vector<JobId>> enqueue_evaluations(store::Database& database, const Model& model,
                                                const std::vector<SuiteToRun>& suites,

@@ -2,10 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
+
+#include "server/store/queue_pauses.hpp"
 
 namespace crucible::server::queue {
 namespace {
+
+constexpr std::size_t kMostCandidates = 32;  // looked at for one that there is room for
 
 tl::unexpected<Error> stale(JobId id, std::int64_t attempt) {
   return crucible::fail(ErrorCode::kConflict,
@@ -32,12 +37,19 @@ JobQueue::JobQueue(store::Store& store, const Clock& clock, Random& random,
                    const RetryPolicy& policy, AttemptObserver* observer)
     : store_(store), clock_(clock), random_(random), policy_(policy), observer_(observer) {}
 
-Result<std::optional<Lease>> JobQueue::claim(JobKind kind) {
+Result<std::optional<Lease>> JobQueue::claim(JobKind kind, const Admits& admits) {
   return store_.write([&](store::Database& database) -> Result<std::optional<Lease>> {
-    auto found = store::next_claimable(database, kind);
-    if (!found) return crucible::fail(std::move(found).error());
-    if (!*found) return std::nullopt;
-    Job& job = (*found)->job;
+    auto pauses = store::queue_pauses(database);
+    if (!pauses) return crucible::fail(std::move(pauses).error());
+    if (std::ranges::any_of(*pauses, [&](const QueuePause& pause) { return pause.kind == kind; })) {
+      return std::nullopt;
+    }
+    auto candidates = store::next_claimable(database, kind, admits ? kMostCandidates : 1);
+    if (!candidates) return crucible::fail(std::move(candidates).error());
+    const auto found = std::ranges::find_if(
+        *candidates, [&](const store::StoredJob& job) { return !admits || admits(job); });
+    if (found == candidates->end()) return std::nullopt;
+    Job& job = found->job;
     store::JobMove move;
     move.id = job.id;
     move.to = JobState::kLeased;
@@ -52,7 +64,7 @@ Result<std::optional<Lease>> JobQueue::claim(JobKind kind) {
     job.state = JobState::kLeased;
     job.started_at = move.at;
     job.progress = {};
-    Lease lease{std::move(**found), JobState::kLeased};
+    Lease lease{std::move(*found), JobState::kLeased};
     auto opened =
         store::open_attempt(database, lease.id(), lease.attempt(), move.at, lease.log_path());
     if (!opened) return crucible::fail(std::move(opened).error());
@@ -225,6 +237,34 @@ Result<Job> JobQueue::retry(JobId id) {
     if (!after) return crucible::fail(std::move(after).error());
     return std::move(after->job);
   });
+}
+
+Result<Job> JobQueue::set_priority(JobId id, std::int64_t priority, const std::string& by) {
+  return store_.write([&](store::Database& database) -> Result<Job> {
+    const std::string message =
+        fmt::format("priority {}{}", priority, by.empty() ? "" : " by " + by);
+    auto changed = store::set_priority(database, id, priority, message, clock_.now());
+    if (!changed) return crucible::fail(std::move(changed).error());
+    auto after = store::get_job(database, id);
+    if (!after) return crucible::fail(std::move(after).error());
+    if (!*changed) {
+      return crucible::fail(ErrorCode::kConflict,
+                            fmt::format("job {} is {}: only a waiting job has a priority", id,
+                                        to_string(after->job.state)));
+    }
+    return std::move(after->job);
+  });
+}
+
+Status JobQueue::pause(JobKind kind, const std::string& by) {
+  return store_.write([&](store::Database& database) {
+    return store::pause_kind(database, kind, by, clock_.now());
+  });
+}
+
+Status JobQueue::resume(JobKind kind) {
+  return store_.write(
+      [&](store::Database& database) { return store::resume_kind(database, kind); });
 }
 
 Status JobQueue::promote_due() {

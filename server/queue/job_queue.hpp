@@ -35,14 +35,18 @@ class AttemptObserver {
   virtual void attempt_ended(JobKind kind, JobState state, double seconds) = 0;
 };
 
+// Whether there is room for a job now.
+using Admits = std::function<bool(const store::StoredJob&)>;
+
 // Thread-safe.
 class JobQueue {
  public:
   JobQueue(store::Store& store, const Clock& clock, Random& random, const RetryPolicy& policy,
            AttemptObserver* observer = nullptr);
 
-  // The oldest claimable job of this kind, now leased under a new attempt number.
-  Result<std::optional<Lease>> claim(JobKind kind);
+  // The first claimable job of this kind (by priority, then age) for which there is room, now leased
+  // under a new attempt number. None while the kind is paused.
+  Result<std::optional<Lease>> claim(JobKind kind, const Admits& admits = nullptr);
 
   Status start(Lease& lease, const store::ProcessIdentity& process);  // leased → running
   Status note_progress(const Lease& lease, const Progress& progress);
@@ -61,6 +65,10 @@ class JobQueue {
   // or publishing.
   Result<Job> request_cancel(JobId id);
   Result<Job> retry(JobId id);  // failed, dead, cancelled → queued; kConflict else
+  // Of a waiting job; kConflict when it runs or is final.
+  Result<Job> set_priority(JobId id, std::int64_t priority, const std::string& by);
+  Status pause(JobKind kind, const std::string& by);
+  Status resume(JobKind kind);
 
   Status promote_due();  // retry_wait → queued where the time has come
   Result<std::optional<TimeMs>> next_due();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "server/access/token_book.hpp"
 #include "server/leaderboard/leaderboard.hpp"
 #include "server/metrics/metrics.hpp"
 #include "server/pipeline/merge_stage.hpp"
@@ -21,6 +22,8 @@ struct ServiceParts {
   const Clock& clock;
   pipeline::WorkerLimits limits;
   std::int64_t max_attempts = 5;
+  access::TokenBook& tokens;
+  std::size_t most_open_jobs = 0;  // of one submitter; 0 = no limit
 };
 
 // The daemon's answer to every request. Holds no state of its own.
@@ -32,11 +35,16 @@ class DaemonService : public Service {
   Result<Job> submit_merge(const SubmitMerge& request) override;
   Result<std::vector<Job>> submit_evaluation(const SubmitEvaluation& request) override;
   Result<Sweep> submit_sweep(const SubmitSweep& request) override;
+  Status check_quota(const access::Principal& principal) override;
 
   Result<Page<Job>> jobs(const JobFilter& filter) override;
   Result<Job> job(JobId id) override;
-  Result<Job> cancel_job(JobId id) override;
-  Result<Job> retry_job(JobId id) override;
+  Result<Job> cancel_job(JobId id, const access::Principal& by) override;
+  Result<Job> retry_job(JobId id, const access::Principal& by) override;
+  Result<Job> set_priority(JobId id, std::int64_t priority, const access::Principal& by) override;
+  Result<QueueStatus> queue_status() override;
+  Result<QueueStatus> pause_queue(std::optional<JobKind> kind, const std::string& by) override;
+  Result<QueueStatus> resume_queue(std::optional<JobKind> kind) override;
   Result<std::string> job_log(JobId id) override;
   Result<std::vector<JobEvent>> events(JobId job, std::int64_t after, std::size_t limit) override;
   Result<std::int64_t> last_event_id() override;
@@ -57,7 +65,16 @@ class DaemonService : public Service {
   Result<Leaderboard> leaderboard(const LeaderboardQuery& query) override;
   Result<std::vector<Sweep>> sweeps() override;
   Result<Sweep> sweep(SweepId id) override;
-  Result<Sweep> cancel_sweep(SweepId id) override;
+  Result<Sweep> cancel_sweep(SweepId id, const access::Principal& by) override;
+
+  Result<CreatedToken> create_token(const CreateToken& request) override;
+  Result<std::vector<access::Token>> tokens() override;
+  Result<access::Token> revoke_token(const std::string& id_or_name) override;
+
+  Result<Model> pin_model(const std::string& id_or_name, bool pinned) override;
+  Result<StorageUsage> storage() override;
+  Result<std::vector<GarbageItem>> garbage(const GarbageRules& rules, bool apply) override;
+  Result<BackupInfo> back_up(const std::string& folder, bool with_models) override;
 
   Status ready() override;
   std::string metrics_text() override;
@@ -73,11 +90,14 @@ class DaemonService : public Service {
   Result<CheckedRecipe> check_merge(const SubmitMerge& request);
   // Request: SubmitMerge or SubmitSweep.
   template <typename Request>
-  Result<store::NewJob> merge_job(const pipeline::MergeOrder& order, const std::string& text,
+  Result<store::NewJob> merge_job(const pipeline::MergeOrder& order,
+                                  const plan::Preflight& preflight, const std::string& text,
                                   const Request& request);
   Result<leaderboard::ScoreTable> score_table(store::Database& database);
   Result<std::optional<std::vector<std::int64_t>>> recall(const std::string& key,
                                                           const std::string& digest);
+  Status check_owner(JobId id, const access::Principal& by);
+  Status check_sweep_owner(SweepId id, const access::Principal& by);
   Result<std::vector<Job>> get_jobs(const std::vector<std::int64_t>& ids);
 
   ServiceParts parts_;

@@ -71,7 +71,8 @@ Result<Job> DaemonService::job(JobId id) {
   return std::move(stored->job);
 }
 
-Result<Job> DaemonService::cancel_job(JobId id) {
+Result<Job> DaemonService::cancel_job(JobId id, const access::Principal& by) {
+  if (auto status = check_owner(id, by); !status) return fail(std::move(status).error());
   auto cancelled = parts_.queue.request_cancel(id);
   if (!cancelled) return cancelled;
   auto children = parts_.store.write([&](store::Database& database) -> Status {
@@ -88,7 +89,8 @@ Result<Job> DaemonService::cancel_job(JobId id) {
   return cancelled;
 }
 
-Result<Job> DaemonService::retry_job(JobId id) {
+Result<Job> DaemonService::retry_job(JobId id, const access::Principal& by) {
+  if (auto status = check_owner(id, by); !status) return fail(std::move(status).error());
   auto retried = parts_.queue.retry(id);
   if (retried) parts_.workers.wake();
   return retried;

@@ -69,6 +69,8 @@ struct Job {
   std::optional<JobId> parent_id;   // the merge that asked for this evaluation
   std::vector<JobId> children;
   std::optional<SweepId> sweep_id;
+  std::string submitter;      // name of the token it came with; "" without tokens
+  std::int64_t priority = 0;  // -100 to 100; a higher one is taken first
 };
 
 struct JobEvent {  // append-only, ids ascending over all jobs
@@ -80,6 +82,30 @@ struct JobEvent {  // append-only, ids ascending over all jobs
   std::int64_t attempt = 0;
   std::string message;
   Progress progress;  // latest known
+};
+
+// A kind of jobs that is not taken up.
+struct QueuePause {
+  JobKind kind = JobKind::kMerge;
+  TimeMs paused_at = 0;
+  std::string paused_by;  // name of a token; "" without tokens
+};
+struct QueueCount {
+  JobKind kind = JobKind::kMerge;
+  JobState state = JobState::kQueued;
+  std::int64_t jobs = 0;
+};
+// The queue as a whole. Bytes of memory and disk are what running jobs were given and what there is.
+struct QueueStatus {
+  std::vector<QueueCount> counts;  // those above 0
+  std::vector<QueuePause> pauses;
+  std::optional<TimeMs> oldest_merge;  // queued ones
+  std::optional<TimeMs> oldest_evaluation;
+  std::uint64_t memory_used = 0;
+  std::uint64_t memory_budget = 0;  // 0 = unlimited
+  std::uint64_t disk_free = 0;
+  std::uint64_t disk_floor = 0;  // nothing that writes starts below it
+  std::string waiting_for;       // why the next job does not start; "" = nothing holds it up
 };
 
 struct ModelSummary {
@@ -110,6 +136,8 @@ struct Model {
   std::optional<std::string> recipe;  // as submitted
   std::optional<JobId> job_id;
   std::optional<SweepId> sweep_id;
+  std::optional<TimeMs> pinned_at;   // garbage collection leaves it alone
+  std::optional<TimeMs> removed_at;  // its files are gone; the recipe makes them again
   std::vector<ModelSummary> parents;  // registered or merged models that the recipe names
   std::vector<ModelSummary> children;
 };
@@ -228,6 +256,7 @@ struct Sweep {
   TimeMs created_at = 0;
   std::vector<Trial> trials;              // by value
   std::optional<std::size_t> best_trial;  // highest mean so far
+  std::string submitter;                  // name of the token it came with; "" without tokens
 };
 
 }  // namespace crucible::server

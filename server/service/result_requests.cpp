@@ -156,7 +156,8 @@ Result<Sweep> DaemonService::sweep(SweepId id) {
   });
 }
 
-Result<Sweep> DaemonService::cancel_sweep(SweepId id) {
+Result<Sweep> DaemonService::cancel_sweep(SweepId id, const access::Principal& by) {
+  if (auto status = check_sweep_owner(id, by); !status) return fail(std::move(status).error());
   auto status = parts_.store.write([&](store::Database& database) -> Status {
     auto stored = store::get_sweep(database, id);
     if (!stored) return fail(std::move(stored).error());
@@ -194,6 +195,11 @@ std::string DaemonService::metrics_text() {
   gauges.commits = parts_.store.commits();
   gauges.busy_workers = parts_.workers.busy();
   gauges.store_healthy = parts_.store.healthy();
+  const QueueStatus capacity = parts_.workers.capacity();
+  gauges.memory_used = capacity.memory_used;
+  gauges.memory_budget = capacity.memory_budget;
+  gauges.disk_free = capacity.disk_free;
+  gauges.disk_floor = capacity.disk_floor;
   (void)parts_.store.read([&](store::Database& database) -> Status {
     auto jobs = store::count_jobs(database);
     if (!jobs) return fail(std::move(jobs).error());

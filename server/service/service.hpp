@@ -7,10 +7,18 @@
 #include <vector>
 
 #include "merger/plan/merge.hpp"
+#include "server/access/token.hpp"
 #include "server/service/records.hpp"
+#include "server/service/storage_records.hpp"
 
 // Everything a client can ask of the daemon, free of any protocol: the API, and tests, call this.
 namespace crucible::server {
+
+// On whose behalf, and how urgently.
+struct Submission {
+  std::string submitter;      // name of the token; "" without tokens
+  std::int64_t priority = 0;  // -100 to 100
+};
 
 struct SubmitMerge {
   std::string recipe;  // YAML or JSON text
@@ -21,6 +29,7 @@ struct SubmitMerge {
   bool allow_nonfinite = false;
   std::string
       idempotency_key;  // "" = none; the same key with the same request returns the first job
+  Submission submission = {};
 };
 struct RegisterModel {
   std::string path;      // below an allowed root
@@ -31,6 +40,7 @@ struct SubmitEvaluation {
   std::string model;  // id or name
   std::vector<std::string> suites;
   std::string idempotency_key;
+  Submission submission = {};
 };
 struct SubmitSweep {
   std::string recipe;  // template
@@ -43,6 +53,16 @@ struct SubmitSweep {
   method::Compatibility compatibility = method::Compatibility::kNone;
   bool allow_nonfinite = false;
   std::string idempotency_key;
+  Submission submission = {};
+};
+struct CreateToken {
+  std::string name;
+  access::Role role = access::Role::kRead;
+  std::optional<std::int64_t> lifetime_ms;  // none = for ever
+};
+struct CreatedToken {
+  access::Token token;
+  std::string text;  // the secret part is nowhere else
 };
 
 template <typename T>
@@ -70,11 +90,19 @@ class Service {
   virtual Result<std::vector<Job>> submit_evaluation(
       const SubmitEvaluation& request) = 0;  // one a suite
   virtual Result<Sweep> submit_sweep(const SubmitSweep& request) = 0;
+  // kUnavailable when as many jobs of this submitter are open as one may have.
+  virtual Status check_quota(const access::Principal& principal) = 0;
 
   virtual Result<Page<Job>> jobs(const JobFilter& filter) = 0;  // newest first
   virtual Result<Job> job(JobId id) = 0;
-  virtual Result<Job> cancel_job(JobId id) = 0;  // also its queued children; kConflict when final
-  virtual Result<Job> retry_job(JobId id) = 0;   // failed, dead or cancelled → queued
+  // kPermission when the job is another's and the principal no admin.
+  virtual Result<Job> cancel_job(JobId id, const access::Principal& by) = 0;  // and its queued children; kConflict when final
+  virtual Result<Job> retry_job(JobId id, const access::Principal& by) = 0;  // failed, dead or cancelled → queued
+  virtual Result<Job> set_priority(JobId id, std::int64_t priority, const access::Principal& by) = 0;
+  virtual Result<QueueStatus> queue_status() = 0;
+  // All kinds when none is given.
+  virtual Result<QueueStatus> pause_queue(std::optional<JobKind> kind, const std::string& by) = 0;
+  virtual Result<QueueStatus> resume_queue(std::optional<JobKind> kind) = 0;
   virtual Result<std::string> job_log(JobId id) = 0;
   // Events with id > `after`, oldest first, at most `limit`; job 0 = of all jobs. Returns at once.
   virtual Result<std::vector<JobEvent>> events(JobId job, std::int64_t after,
@@ -100,7 +128,18 @@ class Service {
   virtual Result<Leaderboard> leaderboard(const LeaderboardQuery& query) = 0;
   virtual Result<std::vector<Sweep>> sweeps() = 0;
   virtual Result<Sweep> sweep(SweepId id) = 0;
-  virtual Result<Sweep> cancel_sweep(SweepId id) = 0;
+  virtual Result<Sweep> cancel_sweep(SweepId id, const access::Principal& by) = 0;
+
+  virtual Result<CreatedToken> create_token(const CreateToken& request) = 0;
+  virtual Result<std::vector<access::Token>> tokens() = 0;  // oldest first
+  virtual Result<access::Token> revoke_token(const std::string& id_or_name) = 0;
+
+  virtual Result<Model> pin_model(const std::string& id_or_name, bool pinned) = 0;
+  virtual Result<StorageUsage> storage() = 0;
+  // What the rules select; removed where `apply` says so.
+  virtual Result<std::vector<GarbageItem>> garbage(const GarbageRules& rules, bool apply) = 0;
+  // Into a new folder on the daemon's machine.
+  virtual Result<BackupInfo> back_up(const std::string& folder, bool with_models) = 0;
 
   virtual Status ready() = 0;              // store answers, workers accept: /readyz
   virtual std::string metrics_text() = 0;  // Prometheus exposition

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "merger/base/byte_count.hpp"
 #include "server/pipeline/work.hpp"
 #include "server/service/daemon_service.hpp"
 
@@ -105,6 +106,14 @@ Result<DaemonService::CheckedRecipe> DaemonService::check_recipe(
   options.shard_bytes = parts_.limits.shard_bytes;
   auto preflight = order.preflight(resolver, options, parts_.state.models());
   if (!preflight) return fail(std::move(preflight).error());
+  const std::uint64_t floor = parts_.workers.capacity().disk_floor;
+  if (preflight->free_disk_bytes < floor + preflight->output_bytes) {
+    return fail(ErrorCode::kNoSpace,
+                fmt::format("the result takes {} and {} of disk stay free, but {} are free; "
+                            "`crucible gc` says what can go",
+                            format_byte_count(preflight->output_bytes), format_byte_count(floor),
+                            format_byte_count(preflight->free_disk_bytes)));
+  }
   return CheckedRecipe{std::move(order), std::move(*preflight)};
 }
 
@@ -129,6 +138,7 @@ Result<plan::Preflight> DaemonService::preflight(const SubmitMerge& request) {
 
 template <typename Request>
 Result<store::NewJob> DaemonService::merge_job(const pipeline::MergeOrder& order,
+                                               const plan::Preflight& preflight,
                                                const std::string& text, const Request& request) {
   auto inputs = parts_.models.resolve(order);
   if (!inputs) return fail(std::move(inputs).error());
@@ -141,6 +151,9 @@ Result<store::NewJob> DaemonService::merge_job(const pipeline::MergeOrder& order
   job.seed = request.seed;
   job.compatibility = request.compatibility;
   job.allow_nonfinite = request.allow_nonfinite;
+  job.submitter = request.submission.submitter;
+  job.priority = request.submission.priority;
+  job.need = {preflight.memory_bytes, preflight.output_bytes};
   job.work_key = pipeline::merge_key(order, job, inputs->models, inputs->adapters);
   job.name = fmt::format("{}-{}", job.merge_method, job.recipe_digest.substr(0, kNameDigits));
   job.inputs = std::move(inputs->inputs);
@@ -173,7 +186,7 @@ Result<Job> DaemonService::submit_merge(const SubmitMerge& request) {
   if (*known) return job((*known)->front());
   auto checked = check_merge(request);
   if (!checked) return fail(std::move(checked).error());
-  auto added = merge_job(checked->order, request.recipe, request);
+  auto added = merge_job(checked->order, checked->preflight, request.recipe, request);
   if (!added) return fail(std::move(added).error());
   added->suites = request.suites;
   if (!request.name.empty()) added->name = request.name;
@@ -207,6 +220,11 @@ Result<std::vector<Job>> DaemonService::submit_evaluation(const SubmitEvaluation
   }
   auto scored = model(request.model);
   if (!scored) return fail(std::move(scored).error());
+  if (scored->removed_at) {
+    return fail(ErrorCode::kConflict,
+                fmt::format("the files of {} were removed; submit its recipe again to have them made",
+                            scored->name));
+  }
   auto suites = parts_.suites.find_all(request.suites);
   if (!suites) return fail(std::move(suites).error());
   if (auto status = check_answerable(*scored, *suites); !status) {
@@ -217,7 +235,9 @@ Result<std::vector<Job>> DaemonService::submit_evaluation(const SubmitEvaluation
     if (!raced) return fail(std::move(raced).error());
     if (*raced) return std::move(**raced);
     auto queued = pipeline::enqueue_evaluations(database, *scored, to_run(*suites),
-                                                {std::nullopt, std::nullopt, parts_.max_attempts},
+                                                {std::nullopt, std::nullopt, parts_.max_attempts,
+                                                 request.submission.submitter,
+                                                 request.submission.priority},
                                                 parts_.clock.now());
     if (!queued) return queued;
     auto kept = store::keep_idempotency(
@@ -250,7 +270,7 @@ Result<Sweep> DaemonService::submit_sweep(const SubmitSweep& request) {
     const pipeline::MergeOrder order(trial.recipe);
     auto checked = check_recipe(order, request.compatibility);
     if (!checked) return fail(std::move(checked).error().with_context(trial.name));
-    auto job = merge_job(order, trial.recipe_text, request);
+    auto job = merge_job(order, checked->preflight, trial.recipe_text, request);
     if (!job) return fail(std::move(job).error());
     job->name = trial.name;
     job->suites = request.suites;
@@ -263,7 +283,9 @@ Result<Sweep> DaemonService::submit_sweep(const SubmitSweep& request) {
     if (*raced) return (*raced)->front();
     const TimeMs now = parts_.clock.now();
     auto made = store::insert_sweep(
-        database, {name, request.parameter, request.recipe, request.suites, request.seed}, now);
+        database, {name, request.parameter, request.recipe, request.suites, request.seed,
+                   request.submission.submitter},
+        now);
     if (!made) return made;
     for (std::size_t i = 0; i < added.size(); ++i) {
       added[i].sweep_id = *made;

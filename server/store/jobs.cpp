@@ -14,7 +14,8 @@ constexpr std::string_view kColumns =
     "finished_at, "
     "not_before, cancel_requested, progress_stage, progress_done, progress_total, progress_unit, "
     "error_code, error_message, error_faults, merge_method, recipe, recipe_digest, seed, suites, "
-    "model_id, parent_id, sweep_id, work_key, failures, signals, compatibility, allow_nonfinite";
+    "model_id, parent_id, sweep_id, work_key, failures, signals, compatibility, allow_nonfinite, "
+    "submitter, priority, memory_bytes, disk_bytes";
 
 std::string faults_text(const std::vector<Fault>& faults) {
   auto list = nlohmann::json::array();
@@ -70,6 +71,9 @@ StoredJob job_from(const Row& row) {
   job.compatibility =
       method::parse_compatibility(row.text(30)).value_or(method::Compatibility::kNone);
   job.allow_nonfinite = row.integer(31) != 0;
+  job.submitter = row.text(32);
+  job.priority = row.integer(33);
+  stored.need = {row.unsigned_integer(34), row.unsigned_integer(35)};
   return stored;
 }
 
@@ -126,12 +130,13 @@ Result<JobId> insert_job(Database& database, const NewJob& job, TimeMs at) {
   auto status = database.execute(
       "INSERT INTO jobs (kind, state, name, max_attempts, created_at, updated_at, merge_method, "
       "recipe, recipe_digest, seed, work_key, suites, model_id, parent_id, sweep_id, "
-      "compatibility, allow_nonfinite) "
-      "VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "compatibility, allow_nonfinite, submitter, priority, memory_bytes, disk_bytes) "
+      "VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       {to_string(job.kind), job.name, job.max_attempts, at, at, job.merge_method, job.recipe,
        job.recipe_digest, job.seed, job.work_key, suites_text(job.suites), job.model_id,
        job.parent_id, job.sweep_id, method::name_of(job.compatibility),
-       std::int64_t{job.allow_nonfinite}});
+       std::int64_t{job.allow_nonfinite}, job.submitter, job.priority, job.need.memory_bytes,
+       job.need.disk_bytes});
   if (!status) return fail(std::move(status).error());
   const JobId id = database.last_insert_id();
   std::int64_t position = 0;
@@ -203,15 +208,44 @@ Result<std::vector<JobCount>> count_jobs(Database& database) {
       });
 }
 
-Result<std::optional<StoredJob>> next_claimable(Database& database, JobKind kind) {
-  return with_children(
-      database,
-      database.query_one(
-          fmt::format("SELECT {} FROM jobs WHERE state = 'queued' AND kind = ? AND NOT EXISTS "
-                      "(SELECT 1 FROM jobs AS busy WHERE busy.work_key = jobs.work_key AND "
-                      "busy.state IN ('leased', 'running', 'publishing')) ORDER BY id LIMIT 1",
-                      kColumns),
-          {to_string(kind)}, job_from));
+Result<std::vector<StoredJob>> next_claimable(Database& database, JobKind kind, std::size_t most) {
+  auto found = database.query(
+      fmt::format("SELECT {} FROM jobs WHERE state = 'queued' AND kind = ? AND NOT EXISTS "
+                  "(SELECT 1 FROM jobs AS busy WHERE busy.work_key = jobs.work_key AND "
+                  "busy.state IN ('leased', 'running', 'publishing')) "
+                  "ORDER BY priority DESC, id LIMIT ?",
+                  kColumns),
+      {to_string(kind), most}, job_from);
+  if (!found) return found;
+  for (StoredJob& stored : *found) {
+    if (auto status = add_children(database, stored.job); !status) {
+      return fail(std::move(status).error());
+    }
+  }
+  return found;
+}
+
+Result<bool> set_priority(Database& database, JobId id, std::int64_t priority,
+                          std::string_view message, TimeMs at) {
+  auto status = database.execute(
+      "UPDATE jobs SET priority = ?, updated_at = ? WHERE id = ? AND state IN ('queued', "
+      "'retry_wait')",
+      {priority, at, id});
+  return changed_with_event(database, std::move(status), id, "state", message, at);
+}
+
+Result<std::int64_t> open_jobs(Database& database, std::string_view submitter) {
+  auto count = database.query_one(
+      "SELECT count(*) FROM jobs WHERE submitter = ? AND finished_at IS NULL", {submitter},
+      [](const Row& row) { return row.integer(0); });
+  if (!count) return fail(std::move(count).error());
+  return count->value_or(0);
+}
+
+Result<std::optional<TimeMs>> oldest_queued(Database& database, JobKind kind) {
+  return database.query_one(
+      "SELECT created_at FROM jobs WHERE state = 'queued' AND kind = ? ORDER BY id LIMIT 1",
+      {to_string(kind)}, [](const Row& row) { return row.integer(0); });
 }
 
 Result<std::vector<JobId>> due_retries(Database& database, TimeMs now) {

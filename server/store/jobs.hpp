@@ -17,6 +17,13 @@ struct JobInput {
   ModelId model_id = 0;
 };
 
+// What running a job takes, as far as is known beforehand.
+struct Need {
+  std::uint64_t memory_bytes = 0;
+  std::uint64_t disk_bytes = 0;
+  bool operator==(const Need&) const = default;
+};
+
 struct NewJob {
   JobKind kind = JobKind::kMerge;
   std::string name;
@@ -32,6 +39,9 @@ struct NewJob {
   std::optional<ModelId> model_id;
   std::optional<JobId> parent_id;
   std::optional<SweepId> sweep_id;
+  std::string submitter;
+  std::int64_t priority = 0;
+  Need need;
   std::vector<JobInput> inputs;
 };
 
@@ -41,6 +51,7 @@ struct StoredJob {
   std::string work_key;
   std::int64_t failures = 0;  // attempts that count against max_attempts
   std::int64_t signals = 0;   // workers killed by a signal that was not ours
+  Need need;
 };
 
 // One move of the state machine. It happens only if the job is still in `from` and its latest
@@ -83,8 +94,16 @@ Result<std::vector<JobInput>> job_inputs(Database& database, JobId id);
 Result<std::vector<JobId>> jobs_in(Database& database, JobState state);
 Result<std::vector<JobCount>> count_jobs(Database& database);
 
-// The oldest queued job of a kind whose work no other job is doing right now.
-Result<std::optional<StoredJob>> next_claimable(Database& database, JobKind kind);
+// Queued jobs of a kind whose work no other job is doing right now: higher priority first, then
+// older.
+Result<std::vector<StoredJob>> next_claimable(Database& database, JobKind kind, std::size_t most);
+// False when the job is final or does not wait. Its event says who did it.
+Result<bool> set_priority(Database& database, JobId id, std::int64_t priority,
+                          std::string_view message, TimeMs at);
+// Jobs of a submitter that are not final.
+Result<std::int64_t> open_jobs(Database& database, std::string_view submitter);
+// When the oldest queued job of a kind was put in.
+Result<std::optional<TimeMs>> oldest_queued(Database& database, JobKind kind);
 Result<std::vector<JobId>> due_retries(Database& database, TimeMs now);
 Result<std::optional<TimeMs>> earliest_retry(Database& database);
 

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view kColumns =
     "id, name, origin, digest, path, architecture, dtype, parameters, weight_bytes, created_at, "
-    "merge_method, recipe, job_id, sweep_id, fingerprint";
+    "merge_method, recipe, job_id, sweep_id, fingerprint, pinned_at, removed_at";
 
 // An endpoint's fingerprint is what it was found to answer.
 std::optional<EndpointModel> endpoint_from(const std::string& path, const std::string& found) {
@@ -46,6 +46,8 @@ StoredModel model_from(const Row& row) {
   model.job_id = row.optional_integer(12);
   model.sweep_id = row.optional_integer(13);
   stored.fingerprint = row.text(14);
+  model.pinned_at = row.optional_integer(15);
+  model.removed_at = row.optional_integer(16);
   model.endpoint = endpoint_from(model.path, stored.fingerprint);
   return stored;
 }
@@ -189,6 +191,21 @@ Result<std::string> free_model_name(Database& database, const std::string& wante
 
 Status refresh_fingerprint(Database& database, ModelId id, std::string_view fingerprint) {
   return database.execute("UPDATE models SET fingerprint = ? WHERE id = ?", {fingerprint, id});
+}
+
+Status pin_model(Database& database, ModelId id, std::optional<TimeMs> at) {
+  return database.execute("UPDATE models SET pinned_at = ? WHERE id = ?", {at, id});
+}
+
+Status mark_removed(Database& database, ModelId id, TimeMs at) {
+  return database.execute("UPDATE models SET removed_at = ? WHERE id = ?", {at, id});
+}
+
+Status restore_model(Database& database, ModelId id, std::string_view path,
+                     std::string_view fingerprint) {
+  return database.execute(
+      "UPDATE models SET removed_at = NULL, path = ?, fingerprint = ? WHERE id = ?",
+      {path, fingerprint, id});
 }
 
 Status keep_merge_result(Database& database, std::string_view work_key, ModelId model) {

@@ -43,6 +43,13 @@ Result<std::string> free_model_name(Database& database, const std::string& wante
 // The same content with other file times (copied, touched): trust it under its new fingerprint.
 Status refresh_fingerprint(Database& database, ModelId id, std::string_view fingerprint);
 
+// Pinned models are never garbage; again is fine.
+Status pin_model(Database& database, ModelId id, std::optional<TimeMs> at);  // none = unpin
+// Its files are about to be deleted; the row stays.
+Status mark_removed(Database& database, ModelId id, TimeMs at);
+// Its files were made again.
+Status restore_model(Database& database, ModelId id, std::string_view path,
+                     std::string_view fingerprint);
 Status keep_merge_result(Database& database, std::string_view work_key, ModelId model);
 Result<std::optional<ModelId>> merge_result(Database& database, std::string_view work_key);
 

@@ -185,6 +185,25 @@ Status Database::execute_script(std::string_view sql) {
   return {};
 }
 
+Status Database::copy_to(const std::filesystem::path& file) {
+  sqlite3* raw = nullptr;
+  const int opened = sqlite3_open_v2(file.c_str(), &raw,
+                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+  const std::unique_ptr<sqlite3, Close> target(raw);
+  if (opened != SQLITE_OK) {
+    return fail(code_of(opened), fmt::format("making {}", file.string()));
+  }
+  sqlite3_backup* backup = sqlite3_backup_init(raw, "main", handle_.get(), "main");
+  if (backup == nullptr) {
+    return fail(ErrorCode::kIo, fmt::format("copying the database: {}", sqlite3_errmsg(raw)));
+  }
+  const int stepped = sqlite3_backup_step(backup, -1);
+  const int finished = sqlite3_backup_finish(backup);
+  if (stepped == SQLITE_DONE && finished == SQLITE_OK) return {};
+  const int result = stepped == SQLITE_DONE ? finished : stepped;
+  return fail(code_of(result), fmt::format("copying the database: {}", sqlite3_errstr(result)));
+}
+
 std::int64_t Database::changes() const { return sqlite3_changes64(handle_.get()); }
 std::int64_t Database::last_insert_id() const { return sqlite3_last_insert_rowid(handle_.get()); }
 bool Database::in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }

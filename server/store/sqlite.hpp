@@ -101,6 +101,9 @@ class Database {
     return std::move(rows->front());
   }
 
+  // A copy of the whole database as it is now, in a new file; other connections go on.
+  Status copy_to(const std::filesystem::path& file);
+
   std::int64_t changes() const;         // rows of the latest INSERT, UPDATE or DELETE
   std::int64_t last_insert_id() const;  // of the latest INSERT
   bool in_transaction() const;

@@ -10,9 +10,10 @@ namespace crucible::server::store {
 
 Result<SweepId> insert_sweep(Database& database, const NewSweep& sweep, TimeMs at) {
   auto status = database.execute(
-      "INSERT INTO sweeps (name, parameter, recipe, suites, seed, created_at) "
-      "VALUES (?, ?, ?, ?, ?, ?)",
-      {sweep.name, sweep.parameter, sweep.recipe, suites_text(sweep.suites), sweep.seed, at});
+      "INSERT INTO sweeps (name, parameter, recipe, suites, seed, created_at, submitter) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?)",
+      {sweep.name, sweep.parameter, sweep.recipe, suites_text(sweep.suites), sweep.seed, at,
+       sweep.submitter});
   if (!status) return fail(std::move(status).error());
   return database.last_insert_id();
 }
@@ -26,7 +27,8 @@ Status insert_trial(Database& database, SweepId sweep, std::size_t position, dou
 
 Result<StoredSweep> get_sweep(Database& database, SweepId id) {
   auto found = database.query_one(
-      "SELECT name, parameter, recipe, suites, created_at, cancelled_at FROM sweeps WHERE id = ?",
+      "SELECT name, parameter, recipe, suites, created_at, cancelled_at, submitter FROM sweeps "
+      "WHERE id = ?",
       {id}, [id](const Row& row) {
         StoredSweep stored;
         stored.sweep.id = id;
@@ -36,6 +38,7 @@ Result<StoredSweep> get_sweep(Database& database, SweepId id) {
         stored.sweep.suites = suites_from(row.text(3));
         stored.sweep.created_at = row.integer(4);
         stored.cancelled = !row.is_null(5);
+        stored.sweep.submitter = row.text(6);
         return stored;
       });
   if (!found) return fail(std::move(found).error());

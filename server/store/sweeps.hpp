@@ -16,6 +16,7 @@ struct NewSweep {
   std::string recipe;
   std::vector<std::string> suites;
   std::uint64_t seed = 0;
+  std::string submitter = {};
 };
 
 // A sweep as stored: its trials carry value and job id only, its state is still to be derived.

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <iostream>
 #include <iterator>
 #include <new>
@@ -28,12 +29,14 @@
 #include "evaluator/task/folder_datasets.hpp"
 #include "evaluator/task/suite.hpp"
 #include "merger/base/io.hpp"
+#include "merger/base/read_roots.hpp"
 #include "merger/moe/moe.hpp"
 #include "merger/plan/merge.hpp"
 #include "server/pipeline/evaluation_result.hpp"
 #include "server/pipeline/model_catalog.hpp"
 #include "server/pipeline/model_sources.hpp"
 #include "server/pipeline/spec.hpp"
+#include "server/worker/confinement.hpp"
 
 namespace crucible::server::worker {
 namespace {
@@ -219,9 +222,36 @@ Result<json> run(const json& spec, std::stop_token stop) {
   return fail(ErrorCode::kInternal, "unknown kind of work: " + kind);
 }
 
-Result<json> run_guarded(const std::string& input, std::stop_token stop) {
+// Gives up everything that the job does not need, before any file of a stranger is opened.
+Status confine(const json& spec) {
+  const Confinement confinement = confinement_from(spec);
+  for (const std::string& root : confinement.roots) {
+    if (auto status = io::add_read_root(root); !status) return status;
+  }
+  for (const std::string& folder : confinement.trusted) io::add_trusted_folder(folder);
+  if (!confinement.required) return {};
+  sandbox::Plan plan;
+  if (spec.value("kind", "") == "merge") {
+    auto merge = pipeline::merge_spec_from(spec);
+    if (!merge) return fail(std::move(merge).error());
+    plan = plan_for(*merge);
+  } else {
+    auto evaluation = pipeline::evaluation_spec_from(spec);
+    if (!evaluation) return fail(std::move(evaluation).error());
+    plan = plan_for(*evaluation);
+  }
+  plan.memory_bytes = confinement.memory_bytes;
+  auto entered = sandbox::enter(plan);
+  if (!entered) return fail(std::move(entered).error());
+  std::fprintf(stderr, "sandbox: %s%s\n", entered->c_str(), plan.ports.empty() ? "" : ", network");
+  return {};
+}
+
+Result<json> run_guarded(const std::string& input, const std::function<std::stop_token()>& start) {
   try {
-    return run(json::parse(input), stop);
+    const json spec = json::parse(input);
+    if (auto status = confine(spec); !status) return fail(std::move(status).error());
+    return run(spec, start());
   } catch (const std::bad_alloc&) {
     return fail(ErrorCode::kUnavailable, "out of memory");
   } catch (const std::exception& exception) {
@@ -236,20 +266,23 @@ int run_attempt() {
     std::fputs("crucible work is started by the daemon, not by hand\n", stderr);
     return 2;
   }
-  // SIGTERM is taken by a thread of its own: no handler runs inside the arithmetic.
+  // SIGTERM is taken by a thread of its own: no handler runs inside the arithmetic. The thread
+  // starts when the sandbox is closed, which binds those that come later only.
   std::stop_source stop;
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::thread([signals, stop]() mutable {
-    int number = 0;
-    sigwait(&signals, &number);
-    stop.request_stop();
-  }).detach();
-
+  const auto start = [&signals, &stop] {
+    std::thread([signals, stop]() mutable {
+      int number = 0;
+      sigwait(&signals, &number);
+      stop.request_stop();
+    }).detach();
+    return stop.get_token();
+  };
   const std::string input{std::istreambuf_iterator<char>(std::cin), {}};
-  auto result = run_guarded(input, stop.get_token());
+  auto result = run_guarded(input, start);
   if (!result) {
     std::fprintf(stderr, "%s\n", describe(result.error()).c_str());
     send(pipeline::error_line(result.error()));

@@ -11,11 +11,21 @@
 #include <cstring>
 #include <utility>
 
+#include "merger/base/byte_count.hpp"
+#include "merger/base/io.hpp"
+#include "server/log/fields.hpp"
+
 namespace crucible::server::worker {
 namespace {
 
 constexpr int kIdleWaitMs = 5000;
 constexpr int kBusyWaitMs = 1000;
+// A job that does not fit lets smaller ones pass this often; then room is kept for it.
+constexpr unsigned kMostPassedOver = 20;
+
+nlohmann::json fields_of(const queue::Lease& lease) {
+  return {{"job", lease.id()}, {"attempt", lease.attempt()}};
+}
 
 bool is_readable(int descriptor) {
   pollfd ready{descriptor, POLLIN, 0};
@@ -77,29 +87,87 @@ void WorkerPool::supervise() {
       claim_all();
     }
     end_cancelled();
-    busy_ = active_.size();
-    if (draining && active_.empty()) return;
+    busy_ = active_.size() + publications_.size();
+    if (draining && active_.empty() && publications_.empty()) return;
     wait_for_news();
     for (Active& active : active_) read_frames(active);
     enforce_deadlines();
     collect_dead();
+    collect_published();
   }
 }
 
 void WorkerPool::claim_all() {
+  if (passed_over_.size() > 1024) passed_over_.clear();  // of jobs that were cancelled meanwhile
+  if (active_.empty() && publications_.empty()) {
+    const std::lock_guard lock(waiting_mutex_);
+    waiting_for_.clear();  // said again below where it still holds
+  }
   for (const auto& [kind, most] : options_.most) {
-    const auto running = [&, kind = kind] {
-      return static_cast<std::size_t>(std::ranges::count_if(
-          active_, [&](const Active& active) { return active.lease.job.job.kind == kind; }));
-    };
-    while (running() < most && !stopping_ && claim_one(kind)) {
+    while (running(kind) < most && !stopping_ && claim_one(kind)) {
     }
   }
 }
 
+std::size_t WorkerPool::running(JobKind kind) const {
+  const auto is_of_kind = [kind](const auto& entry) { return entry.lease.job.job.kind == kind; };
+  return static_cast<std::size_t>(std::ranges::count_if(active_, is_of_kind) +
+                                  std::ranges::count_if(publications_, is_of_kind));
+}
+
+QueueStatus WorkerPool::capacity() const {
+  QueueStatus status;
+  status.memory_used = memory_used_;
+  status.memory_budget = options_.memory_budget;
+  status.disk_free = io::free_bytes(state_.root()).value_or(0);
+  status.disk_floor = options_.disk_floor;
+  const std::lock_guard lock(waiting_mutex_);
+  status.waiting_for = waiting_for_;
+  return status;
+}
+
+std::string WorkerPool::lack_for(const store::Need& need) const {
+  if (need.disk_bytes > 0) {
+    const std::uint64_t free = io::free_bytes(state_.root()).value_or(0);
+    if (free < options_.disk_floor || free - options_.disk_floor < need.disk_bytes) {
+      return fmt::format("{} of disk beside the {} that stay free; {} are free",
+                         format_byte_count(need.disk_bytes), format_byte_count(options_.disk_floor),
+                         format_byte_count(free));
+    }
+  }
+  const std::uint64_t used = memory_used_;
+  const std::uint64_t budget = options_.memory_budget;
+  if (budget == 0 || active_.empty() || used + need.memory_bytes <= budget) return "";
+  return fmt::format("{} of memory; {} of {} are in use", format_byte_count(need.memory_bytes),
+                     format_byte_count(used), format_byte_count(budget));
+}
+
+Result<std::optional<queue::Lease>> WorkerPool::claim_fitting(JobKind kind) {
+  std::optional<JobId> held_up;
+  std::string waiting_for;
+  auto lease = queue_.claim(kind, [&](const store::StoredJob& job) {
+    const std::string lack = lack_for(job.need);
+    if (lack.empty()) return !held_up || passed_over_[*held_up] < kMostPassedOver;
+    if (!held_up) {
+      held_up = job.job.id;
+      waiting_for = fmt::format("job {} needs {}", job.job.id, lack);
+    }
+    return false;
+  });
+  if (lease && *lease) {
+    if (held_up) ++passed_over_[*held_up];
+    passed_over_.erase((*lease)->id());
+  }
+  if (!held_up) return lease;
+  const std::lock_guard lock(waiting_mutex_);
+  if (waiting_for_ != waiting_for) spdlog::info("waiting: {}", waiting_for);
+  waiting_for_ = std::move(waiting_for);
+  return lease;
+}
+
 // False when there is nothing to claim.
 bool WorkerPool::claim_one(JobKind kind) {
-  auto lease = queue_.claim(kind);
+  auto lease = claim_fitting(kind);
   if (!lease) {
     spdlog::error("claiming a job: {}", lease.error().message);
     return false;
@@ -115,8 +183,13 @@ bool WorkerPool::claim_one(JobKind kind) {
 }
 
 void WorkerPool::launch(queue::Lease lease) {
+  const log::Scope scope(fields_of(lease));
   auto spec = stage(lease).prepare(lease);
   if (!spec) return fail(lease, spec.error(), false);
+  (*spec)["sandbox"] = {{"required", options_.sandbox},
+                        {"memory_bytes", options_.memory_budget},
+                        {"roots", options_.read_roots},
+                        {"trusted", options_.trusted_folders}};
   auto child = ChildProcess::spawn(
       {options_.executable, options_.arguments, spec->dump(), state_.root() / lease.log_path()});
   if (!child) return fail(lease, child.error(), false);
@@ -126,6 +199,7 @@ void WorkerPool::launch(queue::Lease lease) {
     return fail(lease, status.error(), false);
   }
   spdlog::info("job {} attempt {}: worker {}", lease.id(), lease.attempt(), child->identity().pid);
+  memory_used_ += lease.job.need.memory_bytes;
   active_.push_back(Active{std::move(lease), std::move(*child)});
 }
 
@@ -185,6 +259,7 @@ void WorkerPool::read_frames(Active& active) {
 }
 
 void WorkerPool::take_frame(Active& active, const std::string& line) {
+  const log::Scope scope(fields_of(active.lease));
   auto frame = pipeline::frame_from(line);
   if (!frame) {
     spdlog::error("job {}: {}", active.lease.id(), frame.error().message);
@@ -225,6 +300,7 @@ void WorkerPool::collect_dead() {
     }
     read_frames(*active);
     conclude(*active);
+    memory_used_ -= active->lease.job.need.memory_bytes;
     active = active_.erase(active);
   }
 }
@@ -232,6 +308,7 @@ void WorkerPool::collect_dead() {
 void WorkerPool::conclude(Active& active) {
   const ExitStatus exit = active.child.reap();
   const queue::Lease& lease = active.lease;
+  const log::Scope scope(fields_of(lease));
   const bool has_result =
       active.outcome && active.outcome->type == pipeline::Frame::Type::kResult && exit.signal == 0;
   if (active.reason == EndReason::kCancelled) {
@@ -265,18 +342,40 @@ void WorkerPool::conclude(Active& active) {
 }
 
 void WorkerPool::publish(Active& active) {
-  queue::Lease& lease = active.lease;
-  auto status = queue_.publish(lease, active.outcome->result.dump());
+  auto& publication = publications_.emplace_back(active.lease, std::move(active.outcome->result));
+  publication.thread = std::thread([this, &publication] {
+    publish_now(publication);
+    publication.done = true;
+    wake();
+  });
+}
+
+void WorkerPool::collect_published() {
+  for (auto publication = publications_.begin(); publication != publications_.end();) {
+    if (!publication->done) {
+      ++publication;
+      continue;
+    }
+    publication->thread.join();
+    publication = publications_.erase(publication);
+  }
+}
+
+void WorkerPool::publish_now(Publication& publication) {
+  queue::Lease& lease = publication.lease;
+  const log::Scope scope(fields_of(lease));
+  auto status = queue_.publish(lease, publication.result.dump());
   if (!status && status.error().code == ErrorCode::kCancelled) {
     stage(lease).discard(lease);
     status = queue_.cancel(lease);
   } else if (status) {
-    status = stage(lease).finish(lease, active.outcome->result);
+    status = stage(lease).finish(lease, publication.result);
   }
   if (!status) fail(lease, status.error(), false);
 }
 
 void WorkerPool::fail(const queue::Lease& lease, const Error& error, bool killed_by_signal) {
+  const log::Scope scope(fields_of(lease));
   stage(lease).discard(lease);
   auto state = queue_.fail(lease, error, killed_by_signal);
   if (!state) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <list>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -24,11 +25,18 @@ struct PoolOptions {
   std::map<JobKind, std::size_t> most = {{JobKind::kMerge, 1}, {JobKind::kEvaluation, 1}};
   std::chrono::milliseconds grace{10'000};             // from SIGTERM to SIGKILL
   std::chrono::milliseconds progress_interval{1'000};  // between stored progress notes of one job
+  // Jobs run together as long as their needs fit; one that needs more than all of it runs alone.
+  std::uint64_t memory_budget = 0;  // bytes; 0 = unlimited
+  std::uint64_t disk_floor = 0;     // bytes left free: nothing that would go below them starts
+  bool sandbox = false;             // workers refuse to run without one
+  // See merger/base/read_roots.
+  std::vector<std::string> read_roots;
+  std::vector<std::string> trusted_folders;
 };
 
 // Claims jobs and runs each in a worker process. One thread supervises all of them: it waits on
-// their pidfds and pipes, records progress, publishes results, and ends workers whose job was
-// cancelled.
+// their pidfds and pipes, records progress, and ends workers whose job was cancelled. Results are
+// published by a thread each, so that hashing and syncing one holds up nothing else.
 class WorkerPool {
  public:
   WorkerPool(store::Store& store, queue::JobQueue& queue, const Clock& clock,
@@ -46,6 +54,8 @@ class WorkerPool {
   void stop();
   bool accepting() const { return accepting_.load(); }
   std::size_t busy() const { return busy_.load(); }
+  // What is in use of what there is; the counts of jobs are left empty. Thread-safe.
+  QueueStatus capacity() const;
 
  private:
   using SteadyTime = std::chrono::steady_clock::time_point;
@@ -63,9 +73,20 @@ class WorkerPool {
     std::optional<SteadyTime> kill_at = std::nullopt;
   };
 
+  // A result on its way into the store.
+  struct Publication {
+    queue::Lease lease;
+    nlohmann::json result;
+    std::atomic<bool> done{false};
+    std::thread thread = {};
+  };
+
   void supervise();
   void claim_all();
   bool claim_one(JobKind kind);
+  Result<std::optional<queue::Lease>> claim_fitting(JobKind kind);
+  std::size_t running(JobKind kind) const;
+  std::string lack_for(const store::Need& need) const;  // "" = there is room
   void launch(queue::Lease lease);
   void end_cancelled();
   void end(Active& active, EndReason reason);
@@ -78,6 +99,8 @@ class WorkerPool {
   void collect_dead();
   void conclude(Active& active);
   void publish(Active& active);
+  void publish_now(Publication& publication);
+  void collect_published();
   void fail(const queue::Lease& lease, const Error& error, bool killed_by_signal);
   pipeline::Stage& stage(const queue::Lease& lease) { return *stages_.at(lease.job.job.kind); }
 
@@ -91,7 +114,12 @@ class WorkerPool {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> accepting_{false};
   std::atomic<std::size_t> busy_{0};
-  std::list<Active> active_;  // the supervisor's own
+  std::atomic<std::uint64_t> memory_used_{0};
+  mutable std::mutex waiting_mutex_;
+  std::string waiting_for_;                 // under waiting_mutex_
+  std::map<JobId, unsigned> passed_over_;   // how often another job was taken instead
+  std::list<Active> active_;                // the supervisor's own, as is the next
+  std::list<Publication> publications_;
   std::thread thread_;
 };
 

@@ -52,6 +52,7 @@ class Daemon:
         self.flags = flags
         self.process = None
         self.url = None
+        self.token = None
         self.log = self.state.with_suffix(".log")
 
     def command(self):
@@ -72,6 +73,8 @@ class Daemon:
         facts = json.loads(note.read_text())
         assert facts["pid"] == self.process.pid
         self.url = facts["url"]
+        file = self.state / "token"
+        self.token = file.read_text().strip() if file.exists() else None  # none with open access
         return self
 
     def kill(self):
@@ -95,8 +98,11 @@ class Daemon:
                 self.process.wait()
 
     def call(self, method, path, body=None, headers=None, **options):
-        return requests.request(method, self.url + "/api/v1" + path, json=body, headers=headers,
-                                timeout=30, **options)
+        return requests.request(method, self.url + "/api/v1" + path, json=body,
+                                headers=self.with_token(headers), timeout=30, **options)
+
+    def with_token(self, headers=None):
+        return {"Authorization": f"Bearer {self.token}", **(headers or {})}
 
     def get(self, path):
         answer = self.call("GET", path)
@@ -139,7 +145,8 @@ class Daemon:
 
     def events(self, job_id):
         """All events of a job, over SSE, until its end."""
-        answer = requests.get(self.url + f"/api/v1/jobs/{job_id}/events", stream=True, timeout=60)
+        answer = requests.get(self.url + f"/api/v1/jobs/{job_id}/events", headers=self.with_token(),
+                              stream=True, timeout=60)
         assert answer.headers["Content-Type"].startswith("text/event-stream")
         events, kind, number = [], None, None
         for line in answer.iter_lines(decode_unicode=True):
@@ -156,7 +163,8 @@ class Daemon:
 
     def worker_pid(self, job_id):
         """The pid that the running attempt's event names."""
-        answer = requests.get(self.url + f"/api/v1/jobs/{job_id}/events", stream=True, timeout=60)
+        answer = requests.get(self.url + f"/api/v1/jobs/{job_id}/events", headers=self.with_token(),
+                              stream=True, timeout=60)
         try:
             for line in answer.iter_lines(decode_unicode=True):
                 if line.startswith("data:"):

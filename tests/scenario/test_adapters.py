@@ -96,7 +96,7 @@ def test_the_daemon_reads_no_adapter_elsewhere(make_daemon, models, tmp_path):
     shutil.move(models / "small", tmp_path / "small")
     daemon = make_daemon(models=models).start()
     for adapter in (tmp_path / "small", pathlib.Path("../small"), pathlib.Path("nowhere")):
-        answer = requests.post(daemon.url + "/api/v1/merges", json={"recipe": RECIPE.format(adapter=adapter)},
+        answer = requests.post(daemon.url + "/api/v1/merges", headers=daemon.with_token(), json={"recipe": RECIPE.format(adapter=adapter)},
                                timeout=30)
         assert answer.status_code == 422, answer.text
         fault = answer.json()["errors"][0]

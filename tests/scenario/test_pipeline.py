@@ -47,10 +47,10 @@ def test_a_recipe_becomes_a_row(daemon, name):
     model = daemon.get(f"/models/my-{name}")
     assert {parent["name"] for parent in model["parents"]} >= {"sums", "words"}
     assert model["merge_method"] == name
-    assert requests.get(daemon.url + f"/api/v1/models/{model['id']}/recipe", timeout=10).text == recipe
+    assert requests.get(daemon.url + f"/api/v1/models/{model['id']}/recipe", headers=daemon.with_token(), timeout=10).text == recipe
     assert daemon.folders("models") == [model["digest"]]
     assert daemon.folders("staging") == []
-    log = requests.get(daemon.url + f"/api/v1/jobs/{job['id']}/log", timeout=10)
+    log = requests.get(daemon.url + f"/api/v1/jobs/{job['id']}/log", headers=daemon.with_token(), timeout=10)
     assert log.status_code == 200 and "attempt 1" in log.text
 
 
@@ -126,7 +126,7 @@ def test_samples_agree_with_the_score(daemon):
     job = daemon.post("/evaluations", {"model": "sums", "suites": ["sums"]})["items"][0]
     assert daemon.wait_job(job["id"])["state"] == "succeeded"
     evaluation = daemon.get("/evaluations?model=sums&suite=sums")["items"][0]
-    answer = requests.get(daemon.url + f"/api/v1/evaluations/{evaluation['id']}/samples", timeout=10)
+    answer = requests.get(daemon.url + f"/api/v1/evaluations/{evaluation['id']}/samples", headers=daemon.with_token(), timeout=10)
     samples = [json.loads(line) for line in answer.text.splitlines()]
     assert len(samples) == evaluation["items"]
     right = sum(sample["value"] for sample in samples)
@@ -159,6 +159,6 @@ def test_a_sweep_finds_its_best_value(daemon):
 
 def test_metrics_count_jobs(daemon):
     daemon.wait_job(daemon.merge(linear(("sums", 1), ("words", 1)))["id"])
-    text = requests.get(daemon.url + "/metrics", timeout=10).text
+    text = requests.get(daemon.url + "/metrics", headers=daemon.with_token(), timeout=10).text
     assert 'crucible_jobs{kind="merge",state="succeeded"} 1' in text
     assert 'crucible_attempts_total{kind="merge",state="succeeded"} 1' in text

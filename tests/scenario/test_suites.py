@@ -85,7 +85,7 @@ def test_built_in_suites_need_no_folder(make_daemon, tmp_path):
     listed = {suite["name"]: suite for suite in daemon.get("/suites")["items"]}
     assert listed["crucible-basics"]["built_in"] and listed["crucible-basics"]["items"] == 346
     assert "logiqa" in listed["nous"]["missing"]
-    answer = requests.post(daemon.url + "/api/v1/evaluations", timeout=30,
+    answer = requests.post(daemon.url + "/api/v1/evaluations", headers=daemon.with_token(), timeout=30,
                            json={"model": "sums", "suites": ["nous", "crucible-basix"]})
     assert answer.status_code == 422
     problem = answer.json()

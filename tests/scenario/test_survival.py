@@ -71,14 +71,14 @@ def test_a_killed_worker_is_tried_again_once(make_daemon, slow_suites):
     retried = daemon.call("POST", f"/jobs/{job['id']}/retry")
     assert retried.status_code in (200, 202) and retried.json()["state"] in ("queued", "leased", "running")
     assert daemon.wait_job(job["id"])["state"] == "succeeded"
-    log = requests.get(daemon.url + f"/api/v1/jobs/{job['id']}/log", timeout=10).text
+    log = requests.get(daemon.url + f"/api/v1/jobs/{job['id']}/log", headers=daemon.with_token(), timeout=10).text
     assert "attempt 3" in log
 
 
 def running_events(daemon, job_id):
     """Events so far that announce a worker."""
     events = []
-    answer = requests.get(daemon.url + f"/api/v1/jobs/{job_id}/events", stream=True, timeout=5)
+    answer = requests.get(daemon.url + f"/api/v1/jobs/{job_id}/events", headers=daemon.with_token(), stream=True, timeout=5)
     import json
     for line in answer.iter_lines(decode_unicode=True):
         if line.startswith("data:"):
@@ -142,7 +142,7 @@ def test_events_resume_where_they_stopped(daemon):
     numbers = [number for number, _ in events]
     assert numbers == sorted(set(numbers))
     answer = requests.get(daemon.url + f"/api/v1/jobs/{job['id']}/events", stream=True, timeout=30,
-                          headers={"Last-Event-ID": str(numbers[1])})
+                          headers=daemon.with_token({"Last-Event-ID": str(numbers[1])}))
     text = ""
     for line in answer.iter_lines(decode_unicode=True):
         text += line + "\n"

@@ -21,6 +21,11 @@ class FakeService : public Service {
   std::vector<SuiteInfo> stored_suites;
   std::vector<Sweep> stored_sweeps;
   Leaderboard board;
+  std::vector<access::Token> stored_tokens;
+  QueueStatus queue;
+  bool quota_spent = false;
+  GarbageRules last_rules;
+  bool collected = false;
   std::string log_text = "line one\n";
 
   // What it was asked last.
@@ -74,8 +79,45 @@ class FakeService : public Service {
     const std::lock_guard lock(mutex_);
     return find(stored_jobs, id);
   }
-  Result<Job> cancel_job(JobId id) override { return job(id); }
-  Result<Job> retry_job(JobId id) override { return job(id); }
+  Status check_quota(const access::Principal&) override {
+    if (quota_spent) return fail(ErrorCode::kUnavailable, "5 jobs of this token are open");
+    return {};
+  }
+  Result<Job> cancel_job(JobId id, const access::Principal&) override { return job(id); }
+  Result<Job> retry_job(JobId id, const access::Principal&) override { return job(id); }
+  Result<Job> set_priority(JobId id, std::int64_t priority, const access::Principal&) override {
+    return job(id).map([&](Job found) {
+      found.priority = priority;
+      return found;
+    });
+  }
+  Result<QueueStatus> queue_status() override {
+    if (failure) return fail(*failure);
+    return queue;
+  }
+  Result<QueueStatus> pause_queue(std::optional<JobKind> kind, const std::string& by) override {
+    queue.pauses.push_back({kind.value_or(JobKind::kMerge), 0, by});
+    return queue_status();
+  }
+  Result<QueueStatus> resume_queue(std::optional<JobKind> /*kind*/) override {
+    queue.pauses.clear();
+    return queue_status();
+  }
+  Result<CreatedToken> create_token(const CreateToken& request) override {
+    if (failure) return fail(*failure);
+    access::Token token;
+    token.id = "0a0b0c0d";
+    token.name = request.name;
+    token.role = request.role;
+    return CreatedToken{token, "cru_0a0b0c0d_secret"};
+  }
+  Result<std::vector<access::Token>> tokens() override { return all(stored_tokens); }
+  Result<access::Token> revoke_token(const std::string& id_or_name) override {
+    for (const access::Token& token : stored_tokens) {
+      if (token.id == id_or_name || token.name == id_or_name) return token;
+    }
+    return fail(ErrorCode::kNotFound, "there is no such token");
+  }
   Result<std::string> job_log(JobId id) override {
     return job(id).map([this](const Job&) { return log_text; });
   }
@@ -133,7 +175,26 @@ class FakeService : public Service {
   }
   Result<std::vector<Sweep>> sweeps() override { return all(stored_sweeps); }
   Result<Sweep> sweep(SweepId id) override { return find(stored_sweeps, id); }
-  Result<Sweep> cancel_sweep(SweepId id) override { return find(stored_sweeps, id); }
+  Result<Sweep> cancel_sweep(SweepId id, const access::Principal&) override {
+    return find(stored_sweeps, id);
+  }
+  Result<Model> pin_model(const std::string& id_or_name, bool pinned) override {
+    return model(id_or_name).map([&](Model found) {
+      found.pinned_at = pinned ? std::optional<TimeMs>(1) : std::nullopt;
+      return found;
+    });
+  }
+  Result<StorageUsage> storage() override { return StorageUsage{{{"models", 5}}, 7}; }
+  Result<std::vector<GarbageItem>> garbage(const GarbageRules& rules, bool apply) override {
+    if (failure) return fail(*failure);
+    last_rules = rules;
+    collected = apply;
+    return std::vector<GarbageItem>{{"/state/models/x", 3, "old", 1}};
+  }
+  Result<BackupInfo> back_up(const std::string& folder, bool /*with_models*/) override {
+    if (failure) return fail(*failure);
+    return BackupInfo{folder, 1, 2, 3};
+  }
   Status ready() override {
     if (failure) return fail(*failure);
     return {};

@@ -6,7 +6,7 @@ import { boardRows, kFaulty, percent, scoreText, slerp, until } from './support/
 import { binary, family, haveDaemon, startDaemon } from './support/daemon.mjs';
 
 // The page of a real daemon with the demo family, in headless Chromium. CRUCIBLE_URL uses a server that
-// runs already and knows the family; without it and without a binary there is nothing to test.
+// runs already and knows the family, with CRUCIBLE_TOKEN; without it and without a binary there is nothing to test.
 
 const kGiven = process.env.CRUCIBLE_URL;
 const kSuites = ['sums', 'words', 'feelings'];
@@ -21,9 +21,9 @@ describe('page', { skip, timeout: 600_000 }, () => {
   let url;
 
   before(async () => {
-    daemon = kGiven ? { url: kGiven, stop: async () => {} } : await startDaemon();
+    daemon = kGiven ? { url: kGiven, token: process.env.CRUCIBLE_TOKEN, stop: async () => {} } : await startDaemon();
     url = daemon.url;
-    api = client(url);
+    api = client(url, daemon.token);
     if (!kGiven) {
       for (const name of family)
         await api.post('/models', { path: `${daemon.models}/${name}`, name });
@@ -51,10 +51,33 @@ describe('page', { skip, timeout: 600_000 }, () => {
 
   async function open(hash, options) {
     const page = await browser.newPage(options);
+    await page.addInitScript((token) => {
+      sessionStorage.setItem('crucible-token', token);
+    }, daemon.token);
     await page.goto(`${url}/#/${hash}`);
     await page.locator('h1').waitFor();
     return page;
   }
+
+  test('a token is asked for, taken from the address or a field, and kept out of the address', async () => {
+    const page = await browser.newPage();
+    await page.goto(`${url}/`);
+    await page.locator('#token').fill('cru_00000000_' + '0'.repeat(64));
+    await page.getByRole('button', { name: 'Use this token' }).click();
+    await page.getByText('was not accepted').waitFor();
+    await browser.shot(page, 'sign-in');
+    await page.locator('#token').fill(daemon.token);
+    await page.getByRole('button', { name: 'Use this token' }).click();
+    await page.locator('tr[data-model]').first().waitFor();
+    const linked = await browser.newPage();
+    await linked.goto(`${url}/#token=${daemon.token}`);
+    await linked.locator('tr[data-model]').first().waitFor();
+    assert.equal(linked.url(), `${url}/#/leaderboard`);
+    await linked.reload();
+    await linked.locator('tr[data-model]').first().waitFor();
+    await page.close();
+    await linked.close();
+  });
 
   test('the leaderboard shows what the API says', async () => {
     const page = await open('leaderboard');

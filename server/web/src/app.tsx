@@ -1,3 +1,4 @@
+import { Fragment } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { LeaderboardView } from './leaderboard/leaderboard_view';
 import { ModelView } from './models/model_view';
@@ -7,7 +8,9 @@ import { route } from './route/router';
 import { SubmitView } from './submit/submit_view';
 import { SweepView } from './sweeps/sweep_view';
 import { SweepsView } from './sweeps/sweeps_view';
+import { refused, tokenVersion } from './api/token';
 import { Header } from './ui/header';
+import { SignIn } from './ui/sign_in';
 import { Empty } from './ui/states';
 
 function view(path: string[]) {
@@ -58,7 +61,7 @@ export function App() {
       </a>
       <Header />
       <main id="main" tabIndex={-1}>
-        {view(path)}
+        {refused.value ? <SignIn /> : <Fragment key={tokenVersion.value}>{view(path)}</Fragment>}
       </main>
     </>
   );

@@ -2,7 +2,7 @@
 
     python compare_leaderboard.py [--server http://127.0.0.1:7345] --suites FOLDER
 
-Needs torch and transformers, and read access to the model folders. For each row the model's folder is
+CRUCIBLE_TOKEN holds a token of the daemon (its state folder's file `token`). Needs torch and transformers, and read access to the model folders. For each row the model's folder is
 loaded in float32; an item counts as right when its gold choice has the highest summed log-probability
 (no beginning-of-sequence token, text of query and choice encoded together). FOLDER holds the suites'
 JSONL files, one SUITE.jsonl for each column. Exit status 1 when any score differs.
@@ -10,6 +10,7 @@ JSONL files, one SUITE.jsonl for each column. Exit status 1 when any score diffe
 
 import argparse
 import json
+import os
 import pathlib
 import sys
 import urllib.request
@@ -19,7 +20,8 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 
 def fetch(server: str, path: str):
-    with urllib.request.urlopen(server + path, timeout=60) as reply:
+    headers = {"Authorization": f"Bearer {os.environ['CRUCIBLE_TOKEN']}"}
+    with urllib.request.urlopen(urllib.request.Request(server + path, headers=headers), timeout=60) as reply:
         return json.load(reply)
 
 

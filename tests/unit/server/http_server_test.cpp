@@ -62,24 +62,24 @@ class HttpServerTest : public testing::Test {
 
   void start() {
     Router router;
-    router.add("GET", "/hello", [](const Request&) { return text_response("hello"); });
-    router.add("GET", "/item/{id}",
+    router.add("GET", "/hello", Role::kPublic, [](const Request&) { return text_response("hello"); });
+    router.add("GET", "/item/{id}", Role::kPublic,
                [](const Request& request) { return text_response(request.path_value("id")); });
-    router.add("POST", "/echo", [](const Request& request) { return text_response(request.body); },
+    router.add("POST", "/echo", Role::kPublic, [](const Request& request) { return text_response(request.body); },
                {.body_limit = 1000});
-    router.add("GET", "/boom",
+    router.add("GET", "/boom", Role::kPublic,
                [](const Request&) -> Response { throw std::runtime_error("boom"); });
-    router.add("GET", "/slow", [this](const Request&) {
+    router.add("GET", "/slow", Role::kPublic, [this](const Request&) {
       ++slow_calls_;
       std::this_thread::sleep_for(slow_time_);
       return text_response("slow");
     });
-    router.add("GET", "/ticks", [this](const Request&) {
+    router.add("GET", "/ticks", Role::kPublic, [this](const Request&) {
       Response response;
       response.events = std::make_unique<Ticks>(sequence_, 3);
       return response;
     });
-    router.add("GET", "/etag", [](const Request&) {
+    router.add("GET", "/etag", Role::kPublic, [](const Request&) {
       Response response = text_response("tagged");
       response.set("ETag", "\"abc\"");
       return response;

@@ -1,8 +1,9 @@
 // A small client of the daemon's API, to set the scene and to compare the page with.
 
-export function client(base) {
+export function client(base, token) {
   const call = async (path, init) => {
-    const response = await fetch(`${base}/api/v1${path}`, init);
+    const headers = { Authorization: `Bearer ${token}`, ...init?.headers };
+    const response = await fetch(`${base}/api/v1${path}`, { ...init, headers });
     const text = await response.text();
     if (!response.ok)
       throw new Error(`${init?.method ?? 'GET'} ${path}: ${response.status} ${text}`);

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -67,5 +67,6 @@ export async function startDaemon() {
     await stop();
     throw new Error(`${error.message}\n${log}`);
   }
-  return { url, models, stop, log: () => log };
+  const token = (await readFile(join(folder, 'state', 'token'), 'utf8')).trim();
+  return { url, token, models, stop, log: () => log };
 }

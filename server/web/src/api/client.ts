@@ -1,3 +1,4 @@
+import { authorization, noteRefusal } from './token';
 import { networkProblem, problemFrom, ProblemError } from './problem';
 import type {
   Evaluation,
@@ -20,12 +21,16 @@ export const kApi = '/api/v1';
 async function send(path: string, init: RequestInit): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(kApi + path, init);
+    response = await fetch(kApi + path, {
+      ...init,
+      headers: { ...(init.headers as Record<string, string> | undefined), ...authorization() },
+    });
   } catch (thrown) {
     if (init.signal?.aborted) throw thrown;
     throw new ProblemError(networkProblem());
   }
   if (response.ok) return response;
+  if (response.status === 401) noteRefusal();
   let body: unknown = null;
   try {
     body = await response.json();

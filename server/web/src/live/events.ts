@@ -1,6 +1,8 @@
-import { signal } from '@preact/signals';
+import { effect, signal } from '@preact/signals';
 import { kApi } from '../api/client';
+import { authorization, noteRefusal, tokenVersion } from '../api/token';
 import type { JobEvent } from '../api/types';
+import { readEvents, type StreamEvent } from './event_stream';
 
 // The one event stream of the page. While it is down, `ticks` listeners are called every two seconds
 // instead, so that views poll; the stream is tried again meanwhile.
@@ -34,30 +36,51 @@ function stopPolling(): void {
   if (missed) tickAll();
 }
 
-function deliver(message: MessageEvent<string>): void {
+function deliver(message: StreamEvent): void {
+  if (message.type !== 'job') return;
   let event: JobEvent;
   try {
     event = JSON.parse(message.data) as JobEvent;
   } catch {
     return;
   }
+  lastId = message.id;
   for (const listener of [...listeners]) listener.event(event);
 }
 
-function open(): void {
-  const source = new EventSource(`${kApi}/events`);
-  source.addEventListener('open', stopPolling);
-  source.addEventListener('job', deliver);
-  source.addEventListener('error', () => {
+let lastId = '';
+let generation = 0;
+
+async function follow(own: number): Promise<void> {
+  while (own === generation) {
+    const resume = lastId ? { 'Last-Event-ID': lastId } : {};
+    let status = 0;
+    try {
+      status = await readEvents(
+        `${kApi}/events`,
+        { ...authorization(), ...resume },
+        stopPolling,
+        deliver,
+      );
+    } catch {
+      // The connection broke off.
+    }
+    if (own !== generation) return;
+    if (status === 401) {
+      noteRefusal();
+      return; // a new token starts it again
+    }
     startPolling();
-    // CONNECTING: the browser tries again by itself, with Last-Event-ID.
-    if (source.readyState === EventSource.CLOSED) window.setTimeout(open, kReopenMs);
-  });
+    await new Promise((done) => window.setTimeout(done, status === 200 ? kPollMs : kReopenMs));
+  }
 }
 
 export function startEvents(): void {
-  if (typeof EventSource === 'undefined') startPolling();
-  else open();
+  effect(() => {
+    void tokenVersion.value;
+    generation += 1;
+    void follow(generation);
+  });
 }
 
 /** Calls back on each job event, and on each tick while the stream is down. Returns the unsubscriber. */

@@ -1,4 +1,4 @@
-#include "server/app/json_log.hpp"
+#include "server/log/json_log.hpp"
 
 #include <fmt/chrono.h>
 #include <spdlog/formatter.h>
@@ -10,7 +10,9 @@
 #include <string>
 #include <utility>
 
-namespace crucible::server::app {
+#include "server/log/fields.hpp"
+
+namespace crucible::server::log {
 namespace {
 
 class JsonFormatter : public spdlog::formatter {
@@ -20,10 +22,11 @@ class JsonFormatter : public spdlog::formatter {
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(since).count() % 1000;
     const auto seconds = spdlog::log_clock::to_time_t(message.time);
     const auto level = spdlog::level::to_string_view(message.level);
-    const nlohmann::json line = {
-        {"at", fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(seconds), ms)},
-        {"level", std::string(level.data(), level.size())},
-        {"message", std::string(message.payload.data(), message.payload.size())}};
+    nlohmann::json line = current_fields();
+    line.update(
+        nlohmann::json{{"at", fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(seconds), ms)},
+                       {"level", std::string(level.data(), level.size())},
+                       {"message", std::string(message.payload.data(), message.payload.size())}});
     const std::string text =
         line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
     out.append(text.data(), text.data() + text.size());
@@ -37,8 +40,10 @@ class JsonFormatter : public spdlog::formatter {
 
 std::shared_ptr<spdlog::logger> json_logger() {
   auto logger = spdlog::stderr_logger_mt("crucible-json");
-  logger->set_formatter(std::make_unique<JsonFormatter>());
+  logger->set_formatter(json_formatter());
   return logger;
 }
 
-}  // namespace crucible::server::app
+std::unique_ptr<spdlog::formatter> json_formatter() { return std::make_unique<JsonFormatter>(); }
+
+}  // namespace crucible::server::log

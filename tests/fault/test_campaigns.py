@@ -1,0 +1,27 @@
+"""The campaigns in their short forms; the scripts beside this file run the long ones."""
+
+import crash_daemon
+import crash_workers
+import fill_disk
+import pytest
+
+KILLS_OF_THE_DAEMON = 200
+KILLS_OF_WORKERS = 60
+
+
+def test_a_killed_daemon_loses_and_repeats_nothing(tmp_path):
+    facts = crash_daemon.run(KILLS_OF_THE_DAEMON, 7, tmp_path / "state")
+    assert facts["lives_that_answered"] > KILLS_OF_THE_DAEMON / 4
+    assert facts["acknowledged_before_repeats"] > KILLS_OF_THE_DAEMON / 4
+
+
+def test_killed_workers_end_their_jobs_once(tmp_path):
+    facts = crash_workers.run(KILLS_OF_WORKERS, 7, tmp_path / "state")
+    assert facts["kills"] == KILLS_OF_WORKERS
+
+
+def test_a_full_disk_is_waited_out(tmp_path):
+    if not fill_disk.can_mount():
+        pytest.skip("a file system of 64 MB can only be mounted by root")
+    facts = fill_disk.run(tmp_path / "disk")
+    assert facts["resumed"]
