@@ -119,7 +119,7 @@ Status ResultCache::open_own(const Digest& model) {
     auto end = index(0);
     if (!end) return fail(std::move(end.error()));
     end_ = *end;
-    fs::last_write_time(path, fs::file_time_type::clock::now(), ignored);  // used now
+    files_.front().touch();  // used now
     return end_ == 0 ? start_anew() : files_.front().truncate(end_);
   }
   return fail(ErrorCode::kConflict, "too many evaluations of this model write to " +

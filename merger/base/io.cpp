@@ -168,6 +168,8 @@ void File::start_writeback(std::uint64_t offset, std::uint64_t size) {
   calls_->start_writeback(fd_, static_cast<std::int64_t>(offset), static_cast<std::int64_t>(size));
 }
 
+void File::touch() { ::futimens(fd_, nullptr); }
+
 Status File::sync() {
   if (calls_->fsync(fd_) != 0) return fail(from_errno(errno, "cannot sync " + path_.string()));
   return {};

@@ -63,6 +63,7 @@ class File {
   // Has the system begin to write a range out, so that a later sync finds less to do. A hint: where
   // it fails, sync reports what matters.
   void start_writeback(std::uint64_t offset, std::uint64_t size);
+  void touch();  // its times are now; a hint
   // A failed sync is final: the file must be thrown away (the kernel may have dropped the pages).
   Status sync();
   Status close();  // reports what the destructor would swallow

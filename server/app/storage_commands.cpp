@@ -1,6 +1,9 @@
 #include "server/app/storage_commands.hpp"
 
 #include <fmt/format.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -302,7 +305,13 @@ class StorageRegistry {
     auto options = std::make_shared<StorageOptions>();
     CLI::App& command = *app_.add_subcommand(name, meaning);
     command.callback([&action = action_, options, run] {
-      action = [options, run] { return run(*options); };
+      action = [options, run] {
+        ::umask(077);
+        auto logger = spdlog::stderr_color_mt("crucible-storage");
+        logger->set_level(spdlog::level::warn);
+        spdlog::set_default_logger(std::move(logger));
+        return run(*options);
+      };
     });
     return {command, *options};
   }

@@ -40,10 +40,8 @@ class JsonFormatter : public spdlog::formatter {
 
 std::shared_ptr<spdlog::logger> json_logger() {
   auto logger = spdlog::stderr_logger_mt("crucible-json");
-  logger->set_formatter(json_formatter());
+  logger->set_formatter(std::make_unique<JsonFormatter>());
   return logger;
 }
-
-std::unique_ptr<spdlog::formatter> json_formatter() { return std::make_unique<JsonFormatter>(); }
 
 }  // namespace crucible::server::log

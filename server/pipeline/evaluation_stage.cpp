@@ -57,7 +57,10 @@ Result<nlohmann::json> EvaluationStage::prepare(const queue::Lease& lease) {
   }
   spec.suite_file = suite->file.string();
   for (const auto& folder : limits_.datasets) spec.datasets.push_back(folder.string());
-  spec.cache = limits_.evaluation_cache.string();
+  // A folder a model: what reads one model's files may not touch what is kept of others.
+  if (!limits_.evaluation_cache.empty()) {
+    spec.cache = (limits_.evaluation_cache / spec.model_digest).string();
+  }
   spec.threads = limits_.threads;
   spec.out = staged(lease).string();
   return to_json(spec);
@@ -67,7 +70,9 @@ Result<nlohmann::json> EvaluationStage::prepare(const queue::Lease& lease) {
 Status EvaluationStage::name_sources(const SuiteEntry& suite, const Model& model,
                                      EvaluationSpec& spec) const {
   const auto cached = [&](endpoint::EndpointOptions options) {
-    if (!limits_.evaluation_cache.empty()) options.cache = limits_.evaluation_cache / "endpoints";
+    if (!limits_.evaluation_cache.empty()) {
+      options.cache = limits_.evaluation_cache / "endpoints" / identity_of(options).hex();
+    }
     return options;
   };
   if (model.endpoint) {

@@ -269,9 +269,10 @@ Result<std::filesystem::path> ModelCatalog::find_folder(
                 fmt::format("{} is an endpoint, which has no weights to merge", reference.path));
   }
   if (*known && (*known)->model.removed_at) {
-    return fail(ErrorCode::kConflict,
-                fmt::format("the files of {} were removed; submit its recipe again to have them made",
-                            reference.path));
+    return fail(
+        ErrorCode::kConflict,
+        fmt::format("the files of {} were removed; submit its recipe again to have them made",
+                    reference.path));
   }
   if (*known) return std::filesystem::path((*known)->model.path);
   return locate(reference.path);

@@ -63,6 +63,7 @@ class DaemonService : public Service {
 
   Result<std::vector<SuiteInfo>> suites() override;
   Result<Leaderboard> leaderboard(const LeaderboardQuery& query) override;
+  Result<std::string> board_version() override;
   Result<std::vector<Sweep>> sweeps() override;
   Result<Sweep> sweep(SweepId id) override;
   Result<Sweep> cancel_sweep(SweepId id, const access::Principal& by) override;

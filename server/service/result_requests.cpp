@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "merger/base/io.hpp"
+#include "merger/base/digest.hpp"
 #include "server/service/daemon_service.hpp"
 
 // Models, evaluations, the leaderboard, sweeps, and the daemon's own condition.
@@ -126,6 +127,20 @@ Result<Leaderboard> DaemonService::leaderboard(const LeaderboardQuery& query) {
     for (const auto& entry : parts_.suites.list()) known.insert(entry.info.name);
     return leaderboard::rank(*models, *table, query, {known.begin(), known.end()});
   });
+}
+
+// Rows of models and evaluations are only ever added, as far as boards show them.
+Result<std::string> DaemonService::board_version() {
+  auto rows = parts_.store.read([](store::Database& database) {
+    return database.query_one(
+        "SELECT (SELECT max(id) FROM evaluations), (SELECT max(id) FROM models)", {},
+        [](const store::Row& row) { return fmt::format("{}.{}", row.text(0), row.text(1)); });
+  });
+  if (!rows) return fail(std::move(rows).error());
+  Sha256 hash;
+  hash.field(rows->value_or(""));
+  for (const auto& entry : parts_.suites.list()) hash.field(entry.info.name).field(entry.info.digest);
+  return hash.finish().hex();
 }
 
 Result<std::vector<Sweep>> DaemonService::sweeps() {

@@ -126,6 +126,8 @@ class Service {
 
   virtual Result<std::vector<SuiteInfo>> suites() = 0;
   virtual Result<Leaderboard> leaderboard(const LeaderboardQuery& query) = 0;
+  // Names the state of everything that boards are made of: equal versions, equal boards. Cheap.
+  virtual Result<std::string> board_version() = 0;
   virtual Result<std::vector<Sweep>> sweeps() = 0;
   virtual Result<Sweep> sweep(SweepId id) = 0;
   virtual Result<Sweep> cancel_sweep(SweepId id, const access::Principal& by) = 0;

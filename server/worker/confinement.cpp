@@ -9,6 +9,12 @@ namespace {
 
 constexpr std::uint64_t kLargestReport = 16ULL << 30;  // bytes of one file of an evaluation
 
+void allow_cache(const std::filesystem::path& folder, sandbox::Plan& plan) {
+  if (folder.empty()) return;
+  (void)io::make_folders(folder);  // where that fails, nothing is kept
+  plan.write.push_back(folder);
+}
+
 // The one worker that gets a key and a way out: to the port of this endpoint.
 void allow_endpoint(const endpoint::EndpointOptions& endpoint, sandbox::Plan& plan) {
   if (const auto url = endpoint::parse_url(endpoint.url)) {
@@ -17,6 +23,7 @@ void allow_endpoint(const endpoint::EndpointOptions& endpoint, sandbox::Plan& pl
   if (!endpoint.api_key_file.empty()) plan.read.push_back(endpoint.api_key_file);
   if (!endpoint.tokenizer.empty()) plan.read.push_back(endpoint.tokenizer);
   if (!endpoint.ca_file.empty()) plan.read.emplace_back(endpoint.ca_file);
+  allow_cache(endpoint.cache, plan);
 }
 
 }  // namespace
@@ -45,10 +52,7 @@ sandbox::Plan plan_for(const pipeline::EvaluationSpec& spec) {
     if (!judge.source.endpoint.empty()) allow_endpoint(judge.endpoint, plan);
   }
   plan.write.push_back(std::filesystem::path(spec.out).parent_path());
-  if (!spec.cache.empty()) {
-    (void)io::make_folders(spec.cache);
-    plan.write.emplace_back(spec.cache);
-  }
+  allow_cache(spec.cache, plan);
   plan.file_bytes = kLargestReport;
   return plan;
 }

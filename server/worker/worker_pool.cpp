@@ -22,6 +22,7 @@ constexpr int kIdleWaitMs = 5000;
 constexpr int kBusyWaitMs = 1000;
 // A job that does not fit lets smaller ones pass this often; then room is kept for it.
 constexpr unsigned kMostPassedOver = 20;
+constexpr std::uint64_t kSpareMemory = 2ULL << 30;
 
 nlohmann::json fields_of(const queue::Lease& lease) {
   return {{"job", lease.id()}, {"attempt", lease.attempt()}};
@@ -182,12 +183,18 @@ bool WorkerPool::claim_one(JobKind kind) {
   return true;
 }
 
+// Far above what the job should need: a bound for the hostile, not for the hungry.
+std::uint64_t WorkerPool::memory_limit(const queue::Lease& lease) const {
+  if (options_.memory_budget == 0) return 0;
+  return std::max(options_.memory_budget, 4 * lease.job.need.memory_bytes + kSpareMemory);
+}
+
 void WorkerPool::launch(queue::Lease lease) {
   const log::Scope scope(fields_of(lease));
   auto spec = stage(lease).prepare(lease);
   if (!spec) return fail(lease, spec.error(), false);
   (*spec)["sandbox"] = {{"required", options_.sandbox},
-                        {"memory_bytes", options_.memory_budget},
+                        {"memory_bytes", memory_limit(lease)},
                         {"roots", options_.read_roots},
                         {"trusted", options_.trusted_folders}};
   auto child = ChildProcess::spawn(

@@ -87,6 +87,7 @@ class WorkerPool {
   Result<std::optional<queue::Lease>> claim_fitting(JobKind kind);
   std::size_t running(JobKind kind) const;
   std::string lack_for(const store::Need& need) const;  // "" = there is room
+  std::uint64_t memory_limit(const queue::Lease& lease) const;
   void launch(queue::Lease lease);
   void end_cancelled();
   void end(Active& active, EndReason reason);

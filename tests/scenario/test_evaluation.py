@@ -29,7 +29,7 @@ def report_of(folder):
 
 
 def cache_bytes(folder):
-    return sum(path.stat().st_size for path in folder.glob("*.answers")) if folder.exists() else 0
+    return sum(path.stat().st_size for path in folder.rglob("*.answers")) if folder.exists() else 0
 
 
 def test_an_evaluation_killed_at_any_point_goes_on(tmp_path, slow_suites):

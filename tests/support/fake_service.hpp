@@ -173,6 +173,11 @@ class FakeService : public Service {
     if (failure) return fail(*failure);
     return board;
   }
+  Result<std::string> board_version() override {
+    if (failure) return fail(*failure);
+    return std::to_string(++board_reads);  // never the same: nothing is kept
+  }
+  int board_reads = 0;
   Result<std::vector<Sweep>> sweeps() override { return all(stored_sweeps); }
   Result<Sweep> sweep(SweepId id) override { return find(stored_sweeps, id); }
   Result<Sweep> cancel_sweep(SweepId id, const access::Principal&) override {
