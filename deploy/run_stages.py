@@ -45,6 +45,8 @@ STAGES = [
           "black-box scenarios against the binary", "tests/scenario", junit=True, build=True),
     Stage("security", "python -m pytest -q tests/security --junitxml $JUNIT",
           "access, edge, sandbox, paths, units", "tests/security", junit=True, build=True),
+    Stage("fault", "python -m pytest -q tests/fault --junitxml $JUNIT",
+          "kills, full disks: the short forms", "tests/fault", junit=True, build=True),
     Stage("page", "cd tests/web && npm test --silent", "the page in a browser",
           "tests/web/package.json", junit=True, build=True),
     Stage("page-types", "cd server/web && npm run --silent check", "the page's types",

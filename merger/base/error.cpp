@@ -36,7 +36,6 @@ ErrorCode code_of(int error_number) {
       return ErrorCode::kPermission;
     case EEXIST:
       return ErrorCode::kConflict;
-    case ENAMETOOLONG:
     case EISDIR:
     case ENXIO:  // opening a socket
     case ENODEV:

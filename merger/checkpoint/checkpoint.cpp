@@ -23,9 +23,9 @@ bool is_present(const fs::path& path) {
 // A shard name comes from an untrusted index: a plain file name only, never a way out of the
 // folder.
 bool is_plain_file_name(std::string_view name) {
-  return !name.empty() && name.size() <= kLongestName && name != "." && name != ".." && name.find('/') == std::string_view::npos &&
-         name.find('\\') == std::string_view::npos && name.find('\0') == std::string_view::npos &&
-         name.ends_with(".safetensors");
+  return !name.empty() && name.size() <= kLongestName && name != "." && name != ".." &&
+         name.find('/') == std::string_view::npos && name.find('\\') == std::string_view::npos &&
+         name.find('\0') == std::string_view::npos && name.ends_with(".safetensors");
 }
 
 Result<WeightMap> read_weight_map(const fs::path& path, io::Syscalls& calls) {

@@ -56,8 +56,8 @@ Result<Preflight> describe_plan(const MergePlan& plan, const MergeOptions& optio
                       "not enough disk space for the merged model",
                       {{"",
                         "the model needs " + std::to_string(found.output_bytes + kSideFileBytes) +
-                            " bytes with its tokenizer, " +
-                            out_parent.string() + " has " + std::to_string(*free) + " free",
+                            " bytes with its tokenizer, " + out_parent.string() + " has " +
+                            std::to_string(*free) + " free",
                         "free space, or write to another file system"}}});
   }
   return found;

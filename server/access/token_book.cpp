@@ -13,10 +13,9 @@ constexpr std::string_view kScheme = "bearer ";
 // What follows the scheme; "" for another one.
 std::string_view bearer(std::string_view authorization) {
   if (authorization.size() < kScheme.size()) return {};
-  const bool same = std::equal(kScheme.begin(), kScheme.end(), authorization.begin(),
-                               [](char want, char have) {
-                                 return want == std::tolower(static_cast<unsigned char>(have));
-                               });
+  const bool same = std::equal(
+      kScheme.begin(), kScheme.end(), authorization.begin(),
+      [](char want, char have) { return want == std::tolower(static_cast<unsigned char>(have)); });
   if (!same) return {};
   authorization.remove_prefix(kScheme.size());
   const std::size_t first = std::min(authorization.find_first_not_of(' '), authorization.size());

@@ -64,19 +64,21 @@ http::Response comparison(Service& service, const http::Request& request) {
 void add_evaluations(http::Router& router, Service& service) {
   router.add("POST", path_of("/evaluations"), http::Role::kSubmit,
              [&service](const http::Request& request) { return submit(service, request); });
-  router.add("GET", path_of("/evaluations"), http::Role::kRead, [&service](const http::Request& request) {
-    QueryReader query(request);
-    const std::string model = query.text("model");
-    const std::string suite = query.text("suite");
-    return list_response(query, service.evaluations(model, suite));
-  });
-  router.add("GET", path_of("/evaluations/{id}"), http::Role::kRead, [&service](const http::Request& request) {
-    const auto id = path_id(request);
-    if (!id) return not_found("evaluation");
-    const auto evaluation = service.evaluation(*id);
-    if (!evaluation) return http::problem(evaluation.error());
-    return json_response(200, to_json(*evaluation));
-  });
+  router.add("GET", path_of("/evaluations"), http::Role::kRead,
+             [&service](const http::Request& request) {
+               QueryReader query(request);
+               const std::string model = query.text("model");
+               const std::string suite = query.text("suite");
+               return list_response(query, service.evaluations(model, suite));
+             });
+  router.add("GET", path_of("/evaluations/{id}"), http::Role::kRead,
+             [&service](const http::Request& request) {
+               const auto id = path_id(request);
+               if (!id) return not_found("evaluation");
+               const auto evaluation = service.evaluation(*id);
+               if (!evaluation) return http::problem(evaluation.error());
+               return json_response(200, to_json(*evaluation));
+             });
   router.add("GET", path_of("/evaluations/{id}/samples"), http::Role::kRead,
              [&service](const http::Request& request) { return samples(service, request); });
   router.add("GET", path_of("/comparisons"), http::Role::kRead,

@@ -71,23 +71,25 @@ http::Response stream(Service& service, JobId job, std::int64_t after) {
 }  // namespace
 
 void add_events(http::Router& router, Service& service) {
-  router.add("GET", path_of("/jobs/{id}/events"), http::Role::kRead, [&service](const http::Request& request) {
-    auto after = resume_point(request);
-    if (!after) return std::move(after.error());
-    const auto id = path_id(request);
-    if (!id) return not_found("job");
-    const auto job = service.job(*id);
-    if (!job) return http::problem(job.error());
-    return stream(service, *id, after->value_or(0));
-  });
-  router.add("GET", path_of("/events"), http::Role::kRead, [&service](const http::Request& request) {
-    auto after = resume_point(request);
-    if (!after) return std::move(after.error());
-    if (*after) return stream(service, 0, **after);
-    const auto last = service.last_event_id();
-    if (!last) return http::problem(last.error());
-    return stream(service, 0, *last);
-  });
+  router.add("GET", path_of("/jobs/{id}/events"), http::Role::kRead,
+             [&service](const http::Request& request) {
+               auto after = resume_point(request);
+               if (!after) return std::move(after.error());
+               const auto id = path_id(request);
+               if (!id) return not_found("job");
+               const auto job = service.job(*id);
+               if (!job) return http::problem(job.error());
+               return stream(service, *id, after->value_or(0));
+             });
+  router.add("GET", path_of("/events"), http::Role::kRead,
+             [&service](const http::Request& request) {
+               auto after = resume_point(request);
+               if (!after) return std::move(after.error());
+               if (*after) return stream(service, 0, **after);
+               const auto last = service.last_event_id();
+               if (!last) return http::problem(last.error());
+               return stream(service, 0, *last);
+             });
 }
 
 }  // namespace crucible::server::api

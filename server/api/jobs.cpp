@@ -38,30 +38,38 @@ http::Response job_response(int status, const Result<Job>& job) {
 void add_jobs(http::Router& router, Service& service) {
   router.add("GET", path_of("/jobs"), http::Role::kRead,
              [&service](const http::Request& request) { return list_jobs(service, request); });
-  router.add("GET", path_of("/jobs/{id}"), http::Role::kRead, [&service](const http::Request& request) {
-    return on_job(request, [&](JobId id) {
-      const auto job = service.job(id);
-      if (!job) return http::problem(job.error());
-      return json_response(200, to_json(*job, JobDetail::kWithRecipe));
-    });
-  });
-  router.add("POST", path_of("/jobs/{id}/cancel"), http::Role::kSubmit, [&service](const http::Request& request) {
-    return on_job(request, [&](JobId id) { return job_response(202, service.cancel_job(id, request.principal)); });
-  });
-  router.add("POST", path_of("/jobs/{id}/retry"), http::Role::kSubmit, [&service](const http::Request& request) {
-    return on_job(request, [&](JobId id) { return job_response(202, service.retry_job(id, request.principal)); });
-  });
-  router.add("GET", path_of("/jobs/{id}/log"), http::Role::kRead, [&service](const http::Request& request) {
-    return on_job(request, [&](JobId id) {
-      auto log = service.job_log(id);
-      if (!log) return http::problem(log.error());
-      http::Response response;
-      response.content_type = "text/plain; charset=utf-8";
-      response.body = std::move(*log);
-      response.set("Cache-Control", "no-store");
-      return response;
-    });
-  });
+  router.add("GET", path_of("/jobs/{id}"), http::Role::kRead,
+             [&service](const http::Request& request) {
+               return on_job(request, [&](JobId id) {
+                 const auto job = service.job(id);
+                 if (!job) return http::problem(job.error());
+                 return json_response(200, to_json(*job, JobDetail::kWithRecipe));
+               });
+             });
+  router.add("POST", path_of("/jobs/{id}/cancel"), http::Role::kSubmit,
+             [&service](const http::Request& request) {
+               return on_job(request, [&](JobId id) {
+                 return job_response(202, service.cancel_job(id, request.principal));
+               });
+             });
+  router.add("POST", path_of("/jobs/{id}/retry"), http::Role::kSubmit,
+             [&service](const http::Request& request) {
+               return on_job(request, [&](JobId id) {
+                 return job_response(202, service.retry_job(id, request.principal));
+               });
+             });
+  router.add("GET", path_of("/jobs/{id}/log"), http::Role::kRead,
+             [&service](const http::Request& request) {
+               return on_job(request, [&](JobId id) {
+                 auto log = service.job_log(id);
+                 if (!log) return http::problem(log.error());
+                 http::Response response;
+                 response.content_type = "text/plain; charset=utf-8";
+                 response.body = std::move(*log);
+                 response.set("Cache-Control", "no-store");
+                 return response;
+               });
+             });
 }
 
 }  // namespace crucible::server::api

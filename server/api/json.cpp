@@ -170,9 +170,8 @@ Json to_json(const JobEvent& event) {
 Json to_json(const QueueStatus& status) {
   Json counts = Json::array();
   for (const QueueCount& count : status.counts) {
-    counts.push_back({{"kind", to_string(count.kind)},
-                      {"state", to_string(count.state)},
-                      {"jobs", count.jobs}});
+    counts.push_back(
+        {{"kind", to_string(count.kind)}, {"state", to_string(count.state)}, {"jobs", count.jobs}});
   }
   Json pauses = Json::array();
   for (const QueuePause& pause : status.pauses) {

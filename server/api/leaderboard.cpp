@@ -59,8 +59,8 @@ http::Response leaderboard(Service& service, BoardCache& cache, const http::Requ
   wanted.merge_method = query.text("method");
   wanted.suites = query.list("suites");
   if (auto refusal = query.finish()) return std::move(*refusal);
-  // Read before the board: what changes in between makes the kept board newer than its version, never
-  // older.
+  // Read before the board: what changes in between makes the kept board newer than its version,
+  // never older.
   const auto version = service.board_version();
   if (!version) return http::problem(version.error());
   if (const auto kept = cache.find(*version, request.target)) return response_of(*kept);

@@ -43,15 +43,17 @@ http::Response model_recipe(Service& service, const http::Request& request) {
 void add_models(http::Router& router, Service& service) {
   router.add("POST", path_of("/models"), http::Role::kSubmit,
              [&service](const http::Request& request) { return register_model(service, request); });
-  router.add("GET", path_of("/models"), http::Role::kRead, [&service](const http::Request& request) {
-    QueryReader query(request);
-    return list_response(query, service.models());
-  });
-  router.add("GET", path_of("/models/{id}"), http::Role::kRead, [&service](const http::Request& request) {
-    const auto model = service.model(request.path_value("id"));
-    if (!model) return http::problem(model.error());
-    return json_response(200, to_json(*model));
-  });
+  router.add("GET", path_of("/models"), http::Role::kRead,
+             [&service](const http::Request& request) {
+               QueryReader query(request);
+               return list_response(query, service.models());
+             });
+  router.add("GET", path_of("/models/{id}"), http::Role::kRead,
+             [&service](const http::Request& request) {
+               const auto model = service.model(request.path_value("id"));
+               if (!model) return http::problem(model.error());
+               return json_response(200, to_json(*model));
+             });
   router.add("GET", path_of("/models/{id}/recipe"), http::Role::kRead,
              [&service](const http::Request& request) { return model_recipe(service, request); });
 }

@@ -13,8 +13,8 @@ namespace crucible::server::api {
 namespace {
 
 constexpr std::array<std::string_view, 11> kBodyFields{
-    "recipe", "suites", "name",          "seed",            "parameter", "values",
-    "path",   "model",  "compatibility", "allow_nonfinite", "priority"};
+    "recipe",        "suites",          "name",    "seed", "parameter", "values", "path", "model",
+    "compatibility", "allow_nonfinite", "priority"};
 constexpr std::int64_t kLargestPriority = 100;
 constexpr std::string_view kPriorityFault = "must be a whole number from -100 to 100";
 

@@ -105,20 +105,23 @@ http::Response sweep_response(int status, const Result<Sweep>& sweep) {
 void add_sweeps(http::Router& router, Service& service) {
   router.add("POST", path_of("/sweeps"), http::Role::kSubmit,
              [&service](const http::Request& request) { return submit(service, request); });
-  router.add("GET", path_of("/sweeps"), http::Role::kRead, [&service](const http::Request& request) {
-    QueryReader query(request);
-    return list_response(query, service.sweeps());
-  });
-  router.add("GET", path_of("/sweeps/{id}"), http::Role::kRead, [&service](const http::Request& request) {
-    const auto id = path_id(request);
-    if (!id) return not_found("sweep");
-    return sweep_response(200, service.sweep(*id));
-  });
-  router.add("POST", path_of("/sweeps/{id}/cancel"), http::Role::kSubmit, [&service](const http::Request& request) {
-    const auto id = path_id(request);
-    if (!id) return not_found("sweep");
-    return sweep_response(202, service.cancel_sweep(*id, request.principal));
-  });
+  router.add("GET", path_of("/sweeps"), http::Role::kRead,
+             [&service](const http::Request& request) {
+               QueryReader query(request);
+               return list_response(query, service.sweeps());
+             });
+  router.add("GET", path_of("/sweeps/{id}"), http::Role::kRead,
+             [&service](const http::Request& request) {
+               const auto id = path_id(request);
+               if (!id) return not_found("sweep");
+               return sweep_response(200, service.sweep(*id));
+             });
+  router.add("POST", path_of("/sweeps/{id}/cancel"), http::Role::kSubmit,
+             [&service](const http::Request& request) {
+               const auto id = path_id(request);
+               if (!id) return not_found("sweep");
+               return sweep_response(202, service.cancel_sweep(*id, request.principal));
+             });
 }
 
 }  // namespace crucible::server::api

@@ -15,6 +15,7 @@
 #include "merger/base/io.hpp"
 #include "merger/base/read_roots.hpp"
 #include "server/sandbox/sandbox.hpp"
+#include "server/storage/seal.hpp"
 
 namespace crucible::server::app {
 namespace {
@@ -49,8 +50,8 @@ std::vector<pipeline::JudgeSpec> judges_of(const pipeline::ModelSources& sources
 std::uint64_t usable_memory() {
   const auto pages = static_cast<std::uint64_t>(std::max(0L, ::sysconf(_SC_PHYS_PAGES)));
   std::uint64_t bytes = pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  for (const char* limit : {"/sys/fs/cgroup/memory.max",
-                            "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+  for (const char* limit :
+       {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
     std::uint64_t value = 0;
     if (std::ifstream(limit) >> value && value > 0) bytes = std::min(bytes, value);
   }
@@ -98,6 +99,7 @@ Core::Core(pipeline::StateFolder state, std::unique_ptr<store::Store> store,
            pipeline::ModelCatalog models, std::vector<pipeline::JudgeSpec> judges,
            const config::Options& options, worker::PoolOptions pool)
     : state_(std::move(state)),
+      seal_{state_.database()},
       store_(std::move(store)),
       queue_(*store_, system_clock(), random_, policy_of(options), &metrics_),
       models_(std::move(models)),
@@ -110,7 +112,15 @@ Core::Core(pipeline::StateFolder state, std::unique_ptr<store::Store> store,
       service_({*store_, queue_, workers_, models_, suites_, state_, metrics_, system_clock(),
                 limits_of(options), options.max_attempts, tokens_, options.max_open_jobs}) {}
 
-Core::~Core() { stop(); }
+Core::~Core() {
+  stop();
+  seal_.wanted = store_->healthy();
+}
+
+Core::SealAtTheEnd::~SealAtTheEnd() {
+  if (!wanted) return;
+  if (auto status = storage::seal(database); !status) spdlog::warn("{}", status.error().message);
+}
 
 void Core::stop() { workers_.stop(); }
 
@@ -118,6 +128,7 @@ Result<std::unique_ptr<Core>> Core::start(const config::Options& options,
                                           worker::PoolOptions pool) {
   auto state = pipeline::StateFolder::open(options.state);
   if (!state) return fail(std::move(state).error());
+  storage::unseal(state->database());
   auto store = store::Store::open(state->database());
   if (!store) return fail(std::move(store).error());
   auto sources = pipeline::read_model_sources(options.endpoints);
@@ -157,9 +168,8 @@ Status Core::open_tokens(const config::Options& options) {
   const auto text = kept ? kept->substr(0, kept->find('\n')) : std::string();
   if (tokens_.check("Bearer " + text, "", access::Role::kAdmin, system_clock().now())) return {};
   std::string name = "owner";
-  for (int number = 2; std::ranges::any_of(*known, [&](const access::Token& token) {
-         return token.name == name;
-       });
+  for (int number = 2;
+       std::ranges::any_of(*known, [&](const access::Token& token) { return token.name == name; });
        ++number) {
     name = fmt::format("owner-{}", number);
   }

@@ -35,7 +35,15 @@ class Core {
   // Reads the tokens; makes an admin's in the state folder's `token` file where none is valid.
   Status open_tokens(const config::Options& options);
 
+  // Destroyed between the store, which is then closed, and the folder, which is still locked.
+  struct SealAtTheEnd {
+    std::filesystem::path database;
+    bool wanted = true;
+    ~SealAtTheEnd();
+  };
+
   pipeline::StateFolder state_;
+  SealAtTheEnd seal_;
   std::unique_ptr<store::Store> store_;
   access::TokenBook tokens_;
   bool tokens_are_asked_ = true;

@@ -20,6 +20,7 @@
 #include "server/storage/backup.hpp"
 #include "server/storage/doctor.hpp"
 #include "server/storage/garbage.hpp"
+#include "server/storage/seal.hpp"
 
 namespace crucible::server::app {
 namespace {
@@ -63,6 +64,7 @@ Result<Offline> open_offline(const std::filesystem::path& state) {
   }
   auto folder = pipeline::StateFolder::open(state);
   if (!folder) return fail(std::move(folder).error());
+  storage::unseal(folder->database());
   auto store = store::Store::open(folder->database());
   if (!store) return fail(std::move(store).error());
   return Offline{std::move(*folder), std::move(*store)};
@@ -109,8 +111,8 @@ int back_up(const StorageOptions& options) {
   const auto answer = on_state(
       options,
       [&](Offline& offline) -> Result<Json> {
-        auto made = storage::back_up(*offline.store, offline.state.root(), folder,
-                                     options.with_models);
+        auto made =
+            storage::back_up(*offline.store, offline.state.root(), folder, options.with_models);
         if (!made) return fail(std::move(made).error());
         return Json{{"folder", made->folder.string()},
                     {"files", made->files},
@@ -129,19 +131,20 @@ int back_up(const StorageOptions& options) {
 }
 
 int restore(const StorageOptions& options) {
-  const auto restored =
-      storage::restore(options.folder, options.state, SystemClock().now());
+  const auto restored = storage::restore(options.folder, options.state, SystemClock().now());
   if (!restored) return cli::report(restored.error(), options.common);
   const Json answer{{"state", options.state.string()},
                     {"files", restored->files},
                     {"models_without_files", restored->models_without_files}};
   return show(answer, options.common, [&](const Json&) {
-    std::string out = fmt::format("{} files restored and verified; start the daemon with --state {}\n",
-                                  restored->files, options.state.string());
+    std::string out =
+        fmt::format("{} files restored and verified; start the daemon with --state {}\n",
+                    restored->files, options.state.string());
     if (restored->models_without_files > 0) {
-      out += fmt::format("{} merged models have no files: submit their recipes again where they are "
-                         "needed\n",
-                         restored->models_without_files);
+      out += fmt::format(
+          "{} merged models have no files: submit their recipes again where they are "
+          "needed\n",
+          restored->models_without_files);
     }
     return out;
   });
@@ -220,9 +223,10 @@ std::string examination_view(const storage::Examination& found) {
   for (const storage::Finding& finding : found.findings) {
     out += fmt::format("{}\n  {}\n  → {}\n", finding.where, finding.what, finding.advice);
   }
-  out += fmt::format("{} files ({}) compared with their digests; schema {}, SQLite {}, Landlock {}\n",
-                     found.files, format_byte_count(found.bytes), found.schema, found.sqlite,
-                     found.landlock == 0 ? "none" : std::to_string(found.landlock));
+  out +=
+      fmt::format("{} files ({}) compared with their digests; schema {}, SQLite {}, Landlock {}\n",
+                  found.files, format_byte_count(found.bytes), found.schema, found.sqlite,
+                  found.landlock == 0 ? "none" : std::to_string(found.landlock));
   out += found.findings.empty() ? std::string("Healthy.\n")
                                 : fmt::format("{} findings.\n", found.findings.size());
   return out;
@@ -264,7 +268,9 @@ class StorageRegistry {
   }
   void restoring() {
     auto [command, options] = add("restore", "make a state folder of a backup", restore);
-    command.add_option("FOLDER", options.folder, "a backup")->required()->check(CLI::ExistingDirectory);
+    command.add_option("FOLDER", options.folder, "a backup")
+        ->required()
+        ->check(CLI::ExistingDirectory);
     command.add_option("--state", options.state, "new or empty folder")->required();
     command.add_flag("--json", options.common.json, "raw JSON on standard output");
   }

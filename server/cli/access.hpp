@@ -7,8 +7,9 @@
 // Which token a command sends, and the commands about tokens.
 namespace crucible::server::cli {
 
-// From --token-file, else $CRUCIBLE_TOKEN, else the `token` file of the daemon that this user runs on
-// this machine at that address; "" when there is none. Error when a file that was named is unusable.
+// From --token-file, else $CRUCIBLE_TOKEN, else the `token` file of the daemon that this user runs
+// on this machine at that address; "" when there is none. Error when a file that was named is
+// unusable.
 Result<std::string> find_token(const CommonOptions& options, const HttpClient& daemon);
 
 struct CreateTokenOptions {

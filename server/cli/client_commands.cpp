@@ -272,9 +272,8 @@ int cancel_sweep(std::int64_t id, const CommonOptions& common) {
 }
 
 int evaluate_remote(const EvaluateOptions& options, const CommonOptions& common) {
-  const Json body{{"model", options.model},
-                  {"suites", options.suites},
-                  {"priority", options.priority}};
+  const Json body{
+      {"model", options.model}, {"suites", options.suites}, {"priority", options.priority}};
   auto jobs = connect(common).and_then([&](const ApiClient& api) {
     return api.post("/evaluations", body, options.idempotency_key);
   });

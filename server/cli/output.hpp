@@ -9,9 +9,9 @@ namespace crucible::server::cli {
 
 // What every command takes.
 struct CommonOptions {
-  std::string server;  // "" = $CRUCIBLE_SERVER, else http://127.0.0.1:7345
+  std::string server;      // "" = $CRUCIBLE_SERVER, else http://127.0.0.1:7345
   std::string token_file;  // "" = see find_token
-  bool json = false;   // raw JSON on stdout instead of text
+  bool json = false;       // raw JSON on stdout instead of text
 };
 
 // Prints the error to stderr (as JSON too when asked) and gives its exit code.

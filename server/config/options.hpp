@@ -35,14 +35,14 @@ struct Options {
   std::uint64_t memory_bytes = 512ULL << 20;     // tensor buffers of one merge
   std::uint64_t shard_bytes = 5'000'000'000ULL;  // a merged model's files
   std::int64_t max_attempts = 5;
-  std::size_t max_open_jobs = 10'000;    // of one token that is no admin's; 0 = no limit
-  std::uint64_t memory_budget = 0;       // of all jobs that run; 0 = nine tenths of the machine's
-  std::uint64_t disk_floor = 1ULL << 30; // bytes that stay free: no merge starts below
-  std::string sandbox = "required";      // of workers; or "off"
-  std::string access = "tokens";         // or "open": nobody is asked for a token
-  std::int64_t retry_delay_ms = 2'000;  // bound of the first wait before a retry
-  std::int64_t stop_grace_ms = 10'000;  // from SIGTERM to SIGKILL of a worker
-  std::string log_format = "text";      // or "json": one object a line
+  std::size_t max_open_jobs = 10'000;     // of one token that is no admin's; 0 = no limit
+  std::uint64_t memory_budget = 0;        // of all jobs that run; 0 = nine tenths of the machine's
+  std::uint64_t disk_floor = 1ULL << 30;  // bytes that stay free: no merge starts below
+  std::string sandbox = "required";       // of workers; or "off"
+  std::string access = "tokens";          // or "open": nobody is asked for a token
+  std::int64_t retry_delay_ms = 2'000;    // bound of the first wait before a retry
+  std::int64_t stop_grace_ms = 10'000;    // from SIGTERM to SIGKILL of a worker
+  std::string log_format = "text";        // or "json": one object a line
   std::string log_level = "info";
 };
 

@@ -9,8 +9,8 @@
 #include "merger/base/error.hpp"
 
 // How a user's commands find the daemon of the same user on the same machine, whatever state folder
-// it was given: a small file by port in the user's own folder, which names the state folder and with
-// it the token. Nothing secret is in it.
+// it was given: a small file by port in the user's own folder, which names the state folder and
+// with it the token. Nothing secret is in it.
 namespace crucible::server::config {
 
 struct RunningDaemon {

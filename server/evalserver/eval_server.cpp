@@ -184,10 +184,11 @@ struct EvalServer::Impl {
                  {kBodyLimit});
     };
     const auto get = [&](const char* pattern, std::function<Json()> answer) {
-      router.add("GET", pattern, http::Role::kPublic, [this, answer = std::move(answer)](const http::Request& request) {
-        if (auto refused = check_key(request)) return std::move(*refused);
-        return json_response(200, answer());
-      });
+      router.add("GET", pattern, http::Role::kPublic,
+                 [this, answer = std::move(answer)](const http::Request& request) {
+                   if (auto refused = check_key(request)) return std::move(*refused);
+                   return json_response(200, answer());
+                 });
     };
     post("/v1/completions", true, [this](const Json& body, const std::stop_token& stop) {
       return answer(read_completion(body), answer_completion, stop);

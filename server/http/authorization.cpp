@@ -17,10 +17,11 @@ Response refusal(access::Refusal reason, Role needed) {
   using access::Refusal;
   switch (reason) {
     case Refusal::kMissing:
-      return std::move(problem(401, "unauthorized",
-                               "a token is needed: send `Authorization: Bearer TOKEN`; the daemon's "
-                               "first token is in the file `token` of its state folder")
-                           .set("WWW-Authenticate", "Bearer realm=\"crucible\""));
+      return std::move(
+          problem(401, "unauthorized",
+                  "a token is needed: send `Authorization: Bearer TOKEN`; the daemon's "
+                  "first token is in the file `token` of its state folder")
+              .set("WWW-Authenticate", "Bearer realm=\"crucible\""));
     case Refusal::kInvalid:
       return std::move(
           problem(401, "unauthorized", "the token is unknown, expired or revoked")

@@ -21,8 +21,8 @@ struct RouteOptions {
 };
 
 struct Route {
-  std::string method;   // "GET"
-  std::string pattern;  // "/api/v1/jobs/{id}"
+  std::string method;        // "GET"
+  std::string pattern;       // "/api/v1/jobs/{id}"
   Role role = Role::kAdmin;  // the least that may call it
   RouteOptions options;
   Handler handler;

@@ -31,9 +31,7 @@ struct Shared {
   PolicyOptions policy;
   std::unique_ptr<boost::asio::thread_pool> handlers;
   // Unlike those of other runs of the program, and in order.
-  std::string next_request_id() {
-    return run_id + "-" + std::to_string(++requests);
-  }
+  std::string next_request_id() { return run_id + "-" + std::to_string(++requests); }
   const std::string run_id = random_name();
   std::atomic<std::uint64_t> requests{0};
 

@@ -139,9 +139,7 @@ Result<bool> settle_merge(store::Database& database, const store::StoredJob& job
   move.model_id = model->model.id;
   move.message = fmt::format("this merge was done before: model {} \"{}\"", model->model.id,
                              model->model.name);
-  auto children =
-      enqueue_evaluations(database, model->model, suites,
-                          origin_of(job.job), move.at);
+  auto children = enqueue_evaluations(database, model->model, suites, origin_of(job.job), move.at);
   if (!children) return fail(std::move(children).error());
   return true;
 }

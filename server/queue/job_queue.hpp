@@ -44,8 +44,8 @@ class JobQueue {
   JobQueue(store::Store& store, const Clock& clock, Random& random, const RetryPolicy& policy,
            AttemptObserver* observer = nullptr);
 
-  // The first claimable job of this kind (by priority, then age) for which there is room, now leased
-  // under a new attempt number. None while the kind is paused.
+  // The first claimable job of this kind (by priority, then age) for which there is room, now
+  // leased under a new attempt number. None while the kind is paused.
   Result<std::optional<Lease>> claim(JobKind kind, const Admits& admits = nullptr);
 
   Status start(Lease& lease, const store::ProcessIdentity& process);  // leased → running

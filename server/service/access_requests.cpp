@@ -15,8 +15,8 @@ constexpr std::size_t kLongestName = 64;
 
 Status check_token_name(const std::string& name) {
   const bool plain = std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
   });
   if (!name.empty() && name.size() <= kLongestName && plain) return {};
   Error error{ErrorCode::kInvalidArgument, "the token cannot be made", {}};
@@ -73,9 +73,8 @@ Result<access::Token> DaemonService::revoke_token(const std::string& id_or_name)
 
 Status DaemonService::check_quota(const access::Principal& principal) {
   if (parts_.most_open_jobs == 0 || principal.may(access::Role::kAdmin)) return {};
-  auto open = parts_.store.read([&](store::Database& database) {
-    return store::open_jobs(database, principal.token);
-  });
+  auto open = parts_.store.read(
+      [&](store::Database& database) { return store::open_jobs(database, principal.token); });
   if (!open) return fail(std::move(open).error());
   if (static_cast<std::size_t>(*open) < parts_.most_open_jobs) return {};
   return fail(ErrorCode::kUnavailable,
@@ -91,8 +90,8 @@ Status DaemonService::check_owner(JobId id, const access::Principal& by) {
 }
 
 Status DaemonService::check_sweep_owner(SweepId id, const access::Principal& by) {
-  auto stored = parts_.store.read(
-      [&](store::Database& database) { return store::get_sweep(database, id); });
+  auto stored =
+      parts_.store.read([&](store::Database& database) { return store::get_sweep(database, id); });
   if (!stored) return fail(std::move(stored).error());
   return owned(stored->sweep.submitter, by, fmt::format("sweep {}", id));
 }

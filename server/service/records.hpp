@@ -95,7 +95,8 @@ struct QueueCount {
   JobState state = JobState::kQueued;
   std::int64_t jobs = 0;
 };
-// The queue as a whole. Bytes of memory and disk are what running jobs were given and what there is.
+// The queue as a whole. Bytes of memory and disk are what running jobs were given and what there
+// is.
 struct QueueStatus {
   std::vector<QueueCount> counts;  // those above 0
   std::vector<QueuePause> pauses;
@@ -136,8 +137,8 @@ struct Model {
   std::optional<std::string> recipe;  // as submitted
   std::optional<JobId> job_id;
   std::optional<SweepId> sweep_id;
-  std::optional<TimeMs> pinned_at;   // garbage collection leaves it alone
-  std::optional<TimeMs> removed_at;  // its files are gone; the recipe makes them again
+  std::optional<TimeMs> pinned_at;    // garbage collection leaves it alone
+  std::optional<TimeMs> removed_at;   // its files are gone; the recipe makes them again
   std::vector<ModelSummary> parents;  // registered or merged models that the recipe names
   std::vector<ModelSummary> children;
 };

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "merger/base/io.hpp"
 #include "merger/base/digest.hpp"
+#include "merger/base/io.hpp"
 #include "server/service/daemon_service.hpp"
 
 // Models, evaluations, the leaderboard, sweeps, and the daemon's own condition.
@@ -139,7 +139,8 @@ Result<std::string> DaemonService::board_version() {
   if (!rows) return fail(std::move(rows).error());
   Sha256 hash;
   hash.field(rows->value_or(""));
-  for (const auto& entry : parts_.suites.list()) hash.field(entry.info.name).field(entry.info.digest);
+  for (const auto& entry : parts_.suites.list())
+    hash.field(entry.info.name).field(entry.info.digest);
   return hash.finish().hex();
 }
 

@@ -96,9 +96,12 @@ class Service {
   virtual Result<Page<Job>> jobs(const JobFilter& filter) = 0;  // newest first
   virtual Result<Job> job(JobId id) = 0;
   // kPermission when the job is another's and the principal no admin.
-  virtual Result<Job> cancel_job(JobId id, const access::Principal& by) = 0;  // and its queued children; kConflict when final
-  virtual Result<Job> retry_job(JobId id, const access::Principal& by) = 0;  // failed, dead or cancelled → queued
-  virtual Result<Job> set_priority(JobId id, std::int64_t priority, const access::Principal& by) = 0;
+  virtual Result<Job> cancel_job(
+      JobId id, const access::Principal& by) = 0;  // and its queued children; kConflict when final
+  virtual Result<Job> retry_job(
+      JobId id, const access::Principal& by) = 0;  // failed, dead or cancelled → queued
+  virtual Result<Job> set_priority(JobId id, std::int64_t priority,
+                                   const access::Principal& by) = 0;
   virtual Result<QueueStatus> queue_status() = 0;
   // All kinds when none is given.
   virtual Result<QueueStatus> pause_queue(std::optional<JobKind> kind, const std::string& by) = 0;

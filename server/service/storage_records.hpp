@@ -12,7 +12,8 @@ namespace crucible::server {
 // Beside what nothing refers to, which always goes.
 struct GarbageRules {
   std::vector<std::string> models;  // merged models by id or name: their files
-  // Files of merged models that are older than this and not among the best `keep_best` of any suite.
+  // Files of merged models that are older than this and not among the best `keep_best` of any
+  // suite.
   std::optional<std::int64_t> older_than_ms;
   std::size_t keep_best = 10;
   std::int64_t log_age_ms = 30LL * 86'400'000;  // logs of jobs that ended before that

@@ -13,8 +13,8 @@ Result<Model> DaemonService::pin_model(const std::string& id_or_name, bool pinne
     if (!stored) return fail(std::move(stored).error());
     const ModelId id = stored->model.id;
     if (pinned != stored->model.pinned_at.has_value()) {
-      auto status = store::pin_model(
-          database, id, pinned ? std::optional(parts_.clock.now()) : std::nullopt);
+      auto status =
+          store::pin_model(database, id, pinned ? std::optional(parts_.clock.now()) : std::nullopt);
       if (!status) return fail(std::move(status).error());
     }
     auto after = store::get_model(database, id);

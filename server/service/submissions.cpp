@@ -221,9 +221,10 @@ Result<std::vector<Job>> DaemonService::submit_evaluation(const SubmitEvaluation
   auto scored = model(request.model);
   if (!scored) return fail(std::move(scored).error());
   if (scored->removed_at) {
-    return fail(ErrorCode::kConflict,
-                fmt::format("the files of {} were removed; submit its recipe again to have them made",
-                            scored->name));
+    return fail(
+        ErrorCode::kConflict,
+        fmt::format("the files of {} were removed; submit its recipe again to have them made",
+                    scored->name));
   }
   auto suites = parts_.suites.find_all(request.suites);
   if (!suites) return fail(std::move(suites).error());
@@ -234,11 +235,11 @@ Result<std::vector<Job>> DaemonService::submit_evaluation(const SubmitEvaluation
     auto raced = store::recall_idempotency(database, request.idempotency_key, digest);
     if (!raced) return fail(std::move(raced).error());
     if (*raced) return std::move(**raced);
-    auto queued = pipeline::enqueue_evaluations(database, *scored, to_run(*suites),
-                                                {std::nullopt, std::nullopt, parts_.max_attempts,
-                                                 request.submission.submitter,
-                                                 request.submission.priority},
-                                                parts_.clock.now());
+    auto queued =
+        pipeline::enqueue_evaluations(database, *scored, to_run(*suites),
+                                      {std::nullopt, std::nullopt, parts_.max_attempts,
+                                       request.submission.submitter, request.submission.priority},
+                                      parts_.clock.now());
     if (!queued) return queued;
     auto kept = store::keep_idempotency(
         database, {request.idempotency_key, digest, "evaluation_jobs", *queued},
@@ -282,10 +283,10 @@ Result<Sweep> DaemonService::submit_sweep(const SubmitSweep& request) {
     if (!raced) return fail(std::move(raced).error());
     if (*raced) return (*raced)->front();
     const TimeMs now = parts_.clock.now();
-    auto made = store::insert_sweep(
-        database, {name, request.parameter, request.recipe, request.suites, request.seed,
-                   request.submission.submitter},
-        now);
+    auto made = store::insert_sweep(database,
+                                    {name, request.parameter, request.recipe, request.suites,
+                                     request.seed, request.submission.submitter},
+                                    now);
     if (!made) return made;
     for (std::size_t i = 0; i < added.size(); ++i) {
       added[i].sweep_id = *made;

@@ -165,27 +165,27 @@ Status restore_file(const Path& backup, const Path& target, const json& file) {
   auto digest = pipeline::hash_file(target / name);
   if (!digest) return fail(std::move(digest).error());
   if (*digest == file.value("sha256", "")) return {};
-  return fail(ErrorCode::kCorrupt, fmt::format("{} is not the file that was backed up",
-                                               (backup / name).string()));
+  return fail(ErrorCode::kCorrupt,
+              fmt::format("{} is not the file that was backed up", (backup / name).string()));
 }
 
-// Paths of artefacts are absolute in the database: they follow the state to `state`, where what lies
-// in `files` will be.
+// Paths of artefacts are absolute in the database: they follow the state to `state`, where what
+// lies in `files` will be.
 Result<std::int64_t> move_paths(store::Database& database, const Path& files, const Path& state,
                                 TimeMs now) {
   struct Placed {
     ModelId id;
     std::string digest;
   };
-  auto merged = database.query(
-      "SELECT id, digest FROM models WHERE origin = 'merged'", {},
-      [](const store::Row& row) { return Placed{row.integer(0), row.text(1)}; });
+  auto merged =
+      database.query("SELECT id, digest FROM models WHERE origin = 'merged'", {},
+                     [](const store::Row& row) { return Placed{row.integer(0), row.text(1)}; });
   if (!merged) return fail(std::move(merged).error());
   std::int64_t missing = 0;
   for (const Placed& model : *merged) {
     const Path folder = state / "models" / model.digest;
-    auto status = database.execute("UPDATE models SET path = ? WHERE id = ?",
-                                   {folder.string(), model.id});
+    auto status =
+        database.execute("UPDATE models SET path = ? WHERE id = ?", {folder.string(), model.id});
     if (!status) return fail(std::move(status).error());
     std::error_code error;
     if (std::filesystem::is_directory(files / "models" / model.digest, error)) {
@@ -198,9 +198,9 @@ Result<std::int64_t> move_paths(store::Database& database, const Path& files, co
     }
     if (!status) return fail(std::move(status).error());
   }
-  auto status = database.execute(
-      "UPDATE evaluations SET samples_path = ? || work_key || '/samples.jsonl'",
-      {(state / "evaluations").string() + "/"});
+  auto status =
+      database.execute("UPDATE evaluations SET samples_path = ? || work_key || '/samples.jsonl'",
+                       {(state / "evaluations").string() + "/"});
   if (!status) return fail(std::move(status).error());
   return missing;
 }
@@ -245,12 +245,9 @@ Result<BackupReport> back_up(store::Store& store, const Path& state, const Path&
   }
   BackupReport report{target, files.size(), 0, snapshot->last_event};
   for (const json& file : files) report.bytes += file.at("bytes").get<std::uint64_t>();
-  const json manifest = {{"format", kFormat},
-                         {"version", CRUCIBLE_VERSION},
-                         {"schema", snapshot->schema},
-                         {"last_event", snapshot->last_event},
-                         {"with_models", with_models},
-                         {"files", std::move(files)}};
+  const json manifest = {{"format", kFormat},          {"version", CRUCIBLE_VERSION},
+                         {"schema", snapshot->schema}, {"last_event", snapshot->last_event},
+                         {"with_models", with_models}, {"files", std::move(files)}};
   if (auto status = io::write_new_file(work.path() / "manifest.json", manifest.dump(1) + "\n");
       !status) {
     return fail(std::move(status).error());
@@ -263,8 +260,7 @@ Result<RestoreReport> restore(const Path& backup, const Path& state, TimeMs now)
   const Path target = std::filesystem::absolute(state).lexically_normal();
   std::error_code error;
   if (std::filesystem::exists(target, error) && !std::filesystem::is_empty(target, error)) {
-    return fail(ErrorCode::kConflict,
-                target.string() + " is not empty; restore into a new folder");
+    return fail(ErrorCode::kConflict, target.string() + " is not empty; restore into a new folder");
   }
   auto manifest = read_manifest(backup);
   if (!manifest) return fail(std::move(manifest).error());

@@ -16,8 +16,8 @@ struct BackupReport {
 };
 
 // Copies database, evaluations and, if asked for, merged models into `folder`, which must not exist
-// and appears whole or not at all. The daemon may go on meanwhile: the database is one moment's, and
-// the artefacts are those that it names. manifest.json lists every file with its SHA-256.
+// and appears whole or not at all. The daemon may go on meanwhile: the database is one moment's,
+// and the artefacts are those that it names. manifest.json lists every file with its SHA-256.
 // Errors: kConflict (folder exists), kNoSpace, kIo, kCorrupt (the copy does not pass its check).
 Result<BackupReport> back_up(store::Store& store, const std::filesystem::path& state,
                              const std::filesystem::path& folder, bool with_models);

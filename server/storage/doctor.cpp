@@ -12,6 +12,7 @@
 #include "merger/base/io.hpp"
 #include "server/pipeline/artefact.hpp"
 #include "server/sandbox/sandbox.hpp"
+#include "server/storage/seal.hpp"
 #include "server/store/migrator.hpp"
 
 namespace crucible::server::storage {
@@ -30,6 +31,7 @@ class Doctor {
   Result<Examination> examine() {
     look_at_permissions();
     look_at_space();
+    look_at_seal();
     if (auto status = look_at_database(); !status) {
       find("the database cannot be read: " + status.error().message, state_.database().string(),
            kRestore);
@@ -60,8 +62,15 @@ class Doctor {
   void look_at_space() {
     const auto free = io::free_bytes(state_.root());
     if (free && *free < kLittleSpace) {
-      find("the disk is almost full", state_.root().string(), "make room; `crucible gc` says where");
+      find("the disk is almost full", state_.root().string(),
+           "make room; `crucible gc` says where");
     }
+  }
+
+  void look_at_seal() {
+    if (check_seal(state_.database()) != SealVerdict::kBroken) return;
+    find("it is not as the daemon left it: a bit flipped, or something else wrote to it",
+         state_.database().string(), kRestore);
   }
 
   Status look_at_database() {
@@ -87,9 +96,9 @@ class Doctor {
     for (const std::string& fault : *faults) {
       if (fault != "ok") find("damaged: " + fault, state_.database().string(), kRestore);
     }
-    auto orphans = database.query(
-        "PRAGMA foreign_key_check", {},
-        [](const store::Row& row) { return fmt::format("{} row {}", row.text(0), row.text(1)); });
+    auto orphans = database.query("PRAGMA foreign_key_check", {}, [](const store::Row& row) {
+      return fmt::format("{} row {}", row.text(0), row.text(1));
+    });
     if (!orphans) return fail(std::move(orphans).error());
     for (const std::string& orphan : *orphans) {
       find("it refers to a row that does not exist", orphan, kRestore);
@@ -114,8 +123,8 @@ class Doctor {
     return {};
   }
 
-  // A recipe's digest is of its canonical form, a model's recipe is its job's: so a flip in one of the
-  // texts shows.
+  // A recipe's digest is of its canonical form, a model's recipe is its job's: so a flip in one of
+  // the texts shows.
   Status look_at_recipes(store::Database& database) {
     auto differing = database.query(
         "SELECT models.name FROM models JOIN jobs ON jobs.id = models.job_id "
@@ -186,10 +195,9 @@ class Doctor {
       find("the folder of model " + name + " is missing", path,
            "bring it back, or run the model's recipe again");
     }
-    auto samples = database.query("SELECT suite, samples_path FROM evaluations", {},
-                                  [](const store::Row& row) {
-                                    return std::pair(row.text(0), row.text(1));
-                                  });
+    auto samples =
+        database.query("SELECT suite, samples_path FROM evaluations", {},
+                       [](const store::Row& row) { return std::pair(row.text(0), row.text(1)); });
     if (!samples) return fail(std::move(samples).error());
     for (const auto& [suite, path] : *samples) {
       if (!std::filesystem::exists(path, error)) {
@@ -203,7 +211,9 @@ class Doctor {
   Status look_at_leases(store::Database& database) {
     auto open = database.query(
         "SELECT id, state FROM jobs WHERE state IN ('leased', 'running', 'publishing')", {},
-        [](const store::Row& row) { return fmt::format("job {} ({})", row.integer(0), row.text(1)); });
+        [](const store::Row& row) {
+          return fmt::format("job {} ({})", row.integer(0), row.text(1));
+        });
     if (!open) return fail(std::move(open).error());
     for (const std::string& job : *open) {
       find("nobody works on it any more", job, "start the daemon: it is queued again by itself");

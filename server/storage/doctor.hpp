@@ -24,10 +24,11 @@ struct Examination {
   int landlock = 0;    // 0 = this kernel cannot confine workers
 };
 
-// Looks at everything: the database's structure, references and schema; every published file against
-// its SHA-256; rows without files and files without rows; what a dead daemon left; permissions.
-// Reads only. The caller holds the state folder. Flips inside values of the database that no digest
-// covers (names, times, scores) are beyond it: those need a backup to compare with.
+// Looks at everything: the database's structure, references and schema; every published file
+// against its SHA-256; rows without files and files without rows; what a dead daemon left;
+// permissions. Reads only. The caller holds the state folder. After a stop in order every bit of
+// the database is covered (see seal.hpp); after a kill, flips inside values are beyond it and need
+// a backup to compare with.
 Result<Examination> examine(const pipeline::StateFolder& state);
 
 }  // namespace crucible::server::storage

@@ -59,8 +59,7 @@ struct Known {
 
 Result<std::set<std::string>> names(store::Database& database, std::string_view sql,
                                     std::initializer_list<store::Value> values = {}) {
-  auto rows =
-      database.query(sql, values, [](const store::Row& row) { return row.text(0); });
+  auto rows = database.query(sql, values, [](const store::Row& row) { return row.text(0); });
   if (!rows) return fail(std::move(rows).error());
   return std::set<std::string>(rows->begin(), rows->end());
 }
@@ -194,8 +193,8 @@ void add_cache(const Path& cache, std::uint64_t most, std::vector<GarbageItem>& 
   }
 }
 
-Result<std::vector<GarbageItem>> model_garbage(store::Database& database,
-                                               const GarbageRules& rules, TimeMs now) {
+Result<std::vector<GarbageItem>> model_garbage(store::Database& database, const GarbageRules& rules,
+                                               TimeMs now) {
   auto items = named_models(database, rules);
   if (!items) return items;
   auto old = old_models(database, rules, now);
@@ -233,8 +232,8 @@ Status remove_to_trash(const pipeline::StateFolder& state, const Path& path) {
   Path doomed = path;
   if (path.parent_path() != trash) {
     if (auto status = io::make_folders(trash); !status) return status;
-    doomed = trash / fmt::format("{}-{}", path.parent_path().filename().string(),
-                                 path.filename().string());
+    doomed = trash /
+             fmt::format("{}-{}", path.parent_path().filename().string(), path.filename().string());
     std::error_code ignored;
     std::filesystem::remove_all(doomed, ignored);  // of the same name, removed before
     if (io::system().rename(path.c_str(), doomed.c_str()) != 0) {
@@ -281,9 +280,8 @@ Result<std::vector<GarbageItem>> collect_garbage(store::Store& store,
     return models;
   });
   if (!items) return items;
-  auto loose = store.read([&](store::Database& database) {
-    return loose_garbage(database, state, rules, live, now);
-  });
+  auto loose = store.read(
+      [&](store::Database& database) { return loose_garbage(database, state, rules, live, now); });
   if (!loose) return loose;
   // What was marked a moment ago is now unknown too; once is enough.
   for (GarbageItem& item : *loose) {

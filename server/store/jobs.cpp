@@ -132,10 +132,25 @@ Result<JobId> insert_job(Database& database, const NewJob& job, TimeMs at) {
       "recipe, recipe_digest, seed, work_key, suites, model_id, parent_id, sweep_id, "
       "compatibility, allow_nonfinite, submitter, priority, memory_bytes, disk_bytes) "
       "VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      {to_string(job.kind), job.name, job.max_attempts, at, at, job.merge_method, job.recipe,
-       job.recipe_digest, job.seed, job.work_key, suites_text(job.suites), job.model_id,
-       job.parent_id, job.sweep_id, method::name_of(job.compatibility),
-       std::int64_t{job.allow_nonfinite}, job.submitter, job.priority, job.need.memory_bytes,
+      {to_string(job.kind),
+       job.name,
+       job.max_attempts,
+       at,
+       at,
+       job.merge_method,
+       job.recipe,
+       job.recipe_digest,
+       job.seed,
+       job.work_key,
+       suites_text(job.suites),
+       job.model_id,
+       job.parent_id,
+       job.sweep_id,
+       method::name_of(job.compatibility),
+       std::int64_t{job.allow_nonfinite},
+       job.submitter,
+       job.priority,
+       job.need.memory_bytes,
        job.need.disk_bytes});
   if (!status) return fail(std::move(status).error());
   const JobId id = database.last_insert_id();
@@ -235,9 +250,9 @@ Result<bool> set_priority(Database& database, JobId id, std::int64_t priority,
 }
 
 Result<std::int64_t> open_jobs(Database& database, std::string_view submitter) {
-  auto count = database.query_one(
-      "SELECT count(*) FROM jobs WHERE submitter = ? AND finished_at IS NULL", {submitter},
-      [](const Row& row) { return row.integer(0); });
+  auto count =
+      database.query_one("SELECT count(*) FROM jobs WHERE submitter = ? AND finished_at IS NULL",
+                         {submitter}, [](const Row& row) { return row.integer(0); });
   if (!count) return fail(std::move(count).error());
   return count->value_or(0);
 }

@@ -187,8 +187,8 @@ Status Database::execute_script(std::string_view sql) {
 
 Status Database::copy_to(const std::filesystem::path& file) {
   sqlite3* raw = nullptr;
-  const int opened = sqlite3_open_v2(file.c_str(), &raw,
-                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+  const int opened =
+      sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
   const std::unique_ptr<sqlite3, Close> target(raw);
   if (opened != SQLITE_OK) {
     return fail(code_of(opened), fmt::format("making {}", file.string()));

@@ -56,8 +56,7 @@ Result<access::Token> revoke_token(Database& database, std::string_view id_or_na
   }
   access::Token& token = **found;
   if (token.revoked_at) return std::move(token);
-  auto status =
-      database.execute("UPDATE tokens SET revoked_at = ? WHERE id = ?", {at, token.id});
+  auto status = database.execute("UPDATE tokens SET revoked_at = ? WHERE id = ?", {at, token.id});
   if (!status) return fail(std::move(status).error());
   token.revoked_at = at;
   return std::move(token);

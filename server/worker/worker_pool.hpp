@@ -117,9 +117,9 @@ class WorkerPool {
   std::atomic<std::size_t> busy_{0};
   std::atomic<std::uint64_t> memory_used_{0};
   mutable std::mutex waiting_mutex_;
-  std::string waiting_for_;                 // under waiting_mutex_
-  std::map<JobId, unsigned> passed_over_;   // how often another job was taken instead
-  std::list<Active> active_;                // the supervisor's own, as is the next
+  std::string waiting_for_;                // under waiting_mutex_
+  std::map<JobId, unsigned> passed_over_;  // how often another job was taken instead
+  std::list<Active> active_;               // the supervisor's own, as is the next
   std::list<Publication> publications_;
   std::thread thread_;
 };

@@ -3,6 +3,7 @@
 import crash_daemon
 import crash_workers
 import fill_disk
+import flip_bits
 import pytest
 
 KILLS_OF_THE_DAEMON = 200
@@ -25,3 +26,9 @@ def test_a_full_disk_is_waited_out(tmp_path):
         pytest.skip("a file system of 64 MB can only be mounted by root")
     facts = fill_disk.run(tmp_path / "disk")
     assert facts["resumed"]
+
+
+def test_flipped_bits_of_published_files_are_found(tmp_path):
+    facts = flip_bits.run(100, 7, tmp_path / "state")
+    assert facts["artefact_flips_found"] == 50
+    assert facts["database_flips"]["found"] > 0

@@ -62,10 +62,12 @@ class HttpServerTest : public testing::Test {
 
   void start() {
     Router router;
-    router.add("GET", "/hello", Role::kPublic, [](const Request&) { return text_response("hello"); });
+    router.add("GET", "/hello", Role::kPublic,
+               [](const Request&) { return text_response("hello"); });
     router.add("GET", "/item/{id}", Role::kPublic,
                [](const Request& request) { return text_response(request.path_value("id")); });
-    router.add("POST", "/echo", Role::kPublic, [](const Request& request) { return text_response(request.body); },
+    router.add("POST", "/echo", Role::kPublic,
+               [](const Request& request) { return text_response(request.body); },
                {.body_limit = 1000});
     router.add("GET", "/boom", Role::kPublic,
                [](const Request&) -> Response { throw std::runtime_error("boom"); });
