@@ -15,7 +15,8 @@ using text::Regex;
 
 std::string sub(const Regex& regex, std::string_view replacement, const std::string& value) {
   auto changed = regex.sub(replacement, value);
-  return changed ? std::move(*changed) : value;
+  if (!changed) return value;
+  return std::move(*changed);
 }
 
 // \frac1b and \frac12 with braces; nothing where an argument is missing.

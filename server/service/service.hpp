@@ -8,6 +8,7 @@
 
 #include "merger/plan/merge.hpp"
 #include "server/access/token.hpp"
+#include "server/service/queue_records.hpp"
 #include "server/service/records.hpp"
 #include "server/service/storage_records.hpp"
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "server/service/records.hpp"
+#include "server/service/queue_records.hpp"
 #include "server/store/sqlite.hpp"
 
 // Kinds of jobs that are not taken up at the moment. A pause outlives the daemon.

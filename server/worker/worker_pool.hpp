@@ -14,6 +14,7 @@
 #include "server/pipeline/spec.hpp"
 #include "server/pipeline/stage.hpp"
 #include "server/pipeline/state_folder.hpp"
+#include "server/service/queue_records.hpp"
 #include "server/worker/process.hpp"
 #include "server/worker/recovery.hpp"
 

@@ -21,6 +21,7 @@ export function hashOf(path: string[], query: URLSearchParams): string {
 export const route = signal<Route>(parseHash(typeof location === 'undefined' ? '' : location.hash));
 
 export function startRouter(): void {
+  route.value = parseHash(location.hash); // a token may have been taken out of it since
   window.addEventListener('hashchange', () => {
     route.value = parseHash(location.hash);
   });
