@@ -31,7 +31,8 @@ void unseal(const std::filesystem::path& database) {
 
 SealVerdict check_seal(const std::filesystem::path& database) {
   const auto kept = io::read_text(file_of(database), 1024);
-  if (!kept || has_log(database)) return SealVerdict::kNone;
+  if (!kept) return SealVerdict::kNone;
+  if (has_log(database)) return SealVerdict::kBroken;  // written to since
   const auto digest = pipeline::hash_file(database);
   return digest && *digest + "\n" == *kept ? SealVerdict::kHolds : SealVerdict::kBroken;
 }

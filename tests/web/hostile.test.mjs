@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { after, before, describe, test } from 'node:test';
+import { client, waitIdle } from './support/api.mjs';
+import { openBrowser } from './support/browser.mjs';
+import { binary, haveDaemon, startDaemon } from './support/daemon.mjs';
+
+// Names and texts of strangers stay text; pages of other sites neither read nor change anything.
+
+const kEvents = ['onerror', 'onload', 'onclick', 'onmouseover', 'onfocus', 'onanimationstart', 'ontoggle'];
+const kTags = ['img src=x', 'svg', 'body', 'input autofocus', 'details open', 'video', 'iframe'];
+const kCall = 'window.hostile=1';
+
+/** Some fifty strings, none with a slash: names cannot have one. */
+function hostileTexts() {
+  const texts = kTags.flatMap((tag) => kEvents.map((event) => `<${tag} ${event}=${kCall}>`));
+  return [
+    ...texts.slice(0, 40),
+    `<script>${kCall}`,
+    `"><script>${kCall}`,
+    `'-${kCall}-'`,
+    `javascript:${kCall}`,
+    `\${${kCall}}`,
+    `{{${kCall}}}`,
+    `<a href="javascript:${kCall}">x`,
+    `<style>*{background:url(javascript:${kCall})}`,
+    '&lt;b&gt;bold&#60;b>',
+    '\u202Eevil\u202C',
+    `<math><mi xlink:href="data:x,<script>${kCall}">`,
+    '#token=cru_00000000_0',
+  ];
+}
+
+describe('hostile', { skip: haveDaemon ? false : `no daemon at ${binary}`, timeout: 300_000 }, () => {
+  let daemon;
+  let api;
+  let browser;
+  const texts = hostileTexts();
+
+  before(async () => {
+    daemon = await startDaemon();
+    api = client(daemon.url, daemon.token);
+    for (const name of ['base', 'sums']) await api.post('/models', { path: `${daemon.models}/${name}`, name });
+    for (const [i, text] of texts.entries())
+      await api.post('/merges', {
+        recipe: `# ${text}\nmerge_method: linear\nmodels:\n- {model: base, parameters: {weight: ${i + 1}}}\n- {model: sums, parameters: {weight: 1}}\n`,
+        name: text,
+        suites: ['sums'],
+      });
+    await waitIdle(api);
+    browser = await openBrowser();
+  });
+
+  after(async () => {
+    await browser?.close();
+    await daemon?.stop();
+  });
+
+  async function open(hash) {
+    const page = await browser.newPage();
+    page.on('dialog', (dialog) => {
+      browser.faults.push(`dialog: ${dialog.message()}`);
+      void dialog.dismiss();
+    });
+    await page.addInitScript((token) => {
+      sessionStorage.setItem('crucible-token', token);
+    }, daemon.token);
+    await page.goto(`${daemon.url}/#/${hash}`);
+    await page.locator('h1').waitFor();
+    return page;
+  }
+
+  test('names are shown as they are and run nothing', async () => {
+    assert.ok(texts.length >= 50);
+    const board = await open('leaderboard');
+    await board.locator('tr[data-model]').first().waitFor();
+    const shown = await board.locator('main').textContent();
+    for (const text of texts) assert.ok(shown.includes(text), text);
+    for (const view of ['queue', 'models', 'sweeps', 'submit']) {
+      const page = await open(view);
+      await page.waitForTimeout(300);
+      assert.equal(await page.evaluate(() => window.hostile), undefined, view);
+      await page.context().close();
+    }
+    const { items } = await api.get('/models?limit=500');
+    for (const model of items.filter((item) => item.origin === 'merged').slice(0, 12)) {
+      const page = await open(`models/${model.id}`);
+      assert.ok((await page.locator('main').textContent()).includes(model.name), model.name);
+      assert.equal(await page.evaluate(() => window.hostile), undefined, model.name);
+      await page.context().close();
+    }
+    assert.equal(await board.evaluate(() => window.hostile), undefined);
+    await board.context().close();
+    assert.deepEqual(browser.faults, []);
+  });
+
+  test('a page of another site reads and changes nothing', async () => {
+    const site = createServer((request, response) => {
+      response.setHeader('Content-Type', 'text/html');
+      response.end('<h1>another site</h1>');
+    });
+    await new Promise((done) => site.listen(0, '127.0.0.1', done));
+    try {
+      const page = await browser.newPage();
+      await page.goto(`http://localhost:${site.address().port}/`);
+      const tried = await page.evaluate(
+        async ({ url, token }) => {
+          const results = [];
+          const attempt = async (path, init) => {
+            try {
+              const answer = await fetch(url + path, init);
+              results.push(`${init.mode ?? 'cors'} ${answer.type} ${(await answer.text()).length}`);
+            } catch (error) {
+              results.push(`refused: ${error.name}`);
+            }
+          };
+          const headers = { Authorization: `Bearer ${token}` };
+          await attempt('/api/v1/jobs', { headers });
+          await attempt('/api/v1/jobs', {});
+          await attempt('/openapi.json', {});
+          await attempt('/api/v1/queue/pause', { method: 'POST', body: '{}', mode: 'no-cors' });
+          await attempt('/api/v1/queue/pause', {
+            method: 'POST',
+            body: '{}',
+            headers: { ...headers, 'Content-Type': 'application/json' },
+          });
+          const form = document.createElement('form');
+          form.method = 'post';
+          form.action = `${url}/api/v1/queue/pause`;
+          form.target = 'frame';
+          const frame = document.createElement('iframe');
+          frame.name = 'frame';
+          document.body.append(frame, form);
+          form.submit();
+          await new Promise((done) => setTimeout(done, 500));
+          return results;
+        },
+        { url: daemon.url, token: daemon.token },
+      );
+      assert.equal(tried.length, 5);
+      // A request without CORS may be sent, but its answer is opaque and it changed nothing.
+      for (const result of tried) assert.match(result, /^refused: TypeError$|^no-cors opaque 0$/);
+      assert.deepEqual((await api.get('/queue')).pauses, []);
+      await page.context().close();
+    } finally {
+      site.close();
+    }
+  });
+
+  test('a name that was bound to this machine later is not answered', async () => {
+    const { port } = new URL(daemon.url);
+    for (const host of ['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example']) {
+      const answer = await new Promise((done, failed) => {
+        import('node:http').then(({ get }) =>
+          get({ host: '127.0.0.1', port, path: '/', headers: { Host: `${host}:${port}` } }, (response) => {
+            response.resume();
+            done(response.statusCode);
+          }).on('error', failed),
+        );
+      });
+      assert.equal(answer, 421, host);
+    }
+  });
+});
