@@ -33,6 +33,7 @@ using Parser = beast::http::request_parser<beast::http::string_body>;
 
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadBytes = 64 << 10;
+constexpr std::chrono::milliseconds kTokenCheck{500};
 
 // What reading one request came to.
 struct Incoming {
@@ -84,7 +85,7 @@ class HttpConnection final : public Connection,
       if (incoming.outcome == Incoming::Outcome::kClosed) co_return;
       if (incoming.outcome == Incoming::Outcome::kAnswer) {
         ++shared_.rejected;
-        co_await write(incoming.answer, false, true);
+        co_await write(incoming.answer, incoming.request.method == "HEAD", true);
         co_await linger();
         co_return;
       }
@@ -249,7 +250,7 @@ class HttpConnection final : public Connection,
     const bool close = !incoming.keep_alive || shared_.stopping;
     bool go_on = false;
     if (response.events != nullptr && request.method != "HEAD") {
-      co_await stream_events(response);
+      co_await stream_events(response, match, request);
     } else {
       go_on = co_await write(response, request.method == "HEAD", close) && !close;
     }
@@ -313,7 +314,8 @@ class HttpConnection final : public Connection,
     return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
   }
 
-  awaitable<void> stream_events(Response& response) {
+  // Ends when the token does: it is looked at again while the stream is open.
+  awaitable<void> stream_events(Response& response, const Router::Match& match, Request& request) {
     const Reservation place(shared_.streams, 1, options_.max_streams);
     if (!place.held()) {
       ++shared_.rejected;
@@ -329,7 +331,12 @@ class HttpConnection final : public Connection,
     auto next_look = Clock::now();
     std::uint64_t seen = 0;
     bool first = true;
+    auto next_check = Clock::now() + kTokenCheck;
     while (!shared_.stopping && !peer_is_gone()) {
+      if (Clock::now() >= next_check) {
+        if (authorize(options_.tokens, remote_, match, request)) co_return;
+        next_check = Clock::now() + kTokenCheck;
+      }
       const std::uint64_t sequence = response.events->sequence();
       if (first || sequence != seen || Clock::now() >= next_look) {
         first = false;

@@ -60,6 +60,7 @@ std::optional<Rejection> check_framing(const HeaderView& header) {
                         value.find_first_not_of("0123456789") == std::string_view::npos;
     if (!digits) return reject(400, "Content-Length is not a number");
   }
+  if (count(headers, "Authorization") > 1) return reject(400, "more than one Authorization header");
   if (count(headers, "Trailer") > 0) return reject(400, "trailers are not accepted");
   const std::string_view expect = find_header(headers, "Expect");
   if (!expect.empty() && !equals_ignoring_case(expect, "100-continue")) {
@@ -83,7 +84,9 @@ std::optional<Rejection> check_host(const HeaderView& header, const PolicyOption
 // A page of another site must not be able to read or change anything here (request forgery, DNS
 // rebinding). Links to the page itself may come from anywhere.
 std::optional<Rejection> check_origin(const HeaderView& header) {
-  if (header.target.starts_with("/api/") &&
+  // An escaped path may spell /api/ too.
+  const std::string_view path = header.target.substr(0, header.target.find('?'));
+  if ((path.starts_with("/api/") || path.find('%') != std::string_view::npos) &&
       equals_ignoring_case(find_header(*header.headers, "Sec-Fetch-Site"), "cross-site")) {
     return reject(403, "a request from another site");
   }

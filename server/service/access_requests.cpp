@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include "server/service/daemon_service.hpp"
@@ -12,6 +13,13 @@ namespace crucible::server {
 namespace {
 
 constexpr std::size_t kLongestName = 64;
+
+// A change of the store and the book's new content belong together: otherwise a list that was read
+// before a revocation could be loaded after it.
+std::mutex& changes() {
+  static std::mutex mutex;
+  return mutex;
+}
 
 Status check_token_name(const std::string& name) {
   const bool plain = std::ranges::all_of(name, [](char c) {
@@ -47,6 +55,7 @@ Result<CreatedToken> DaemonService::create_token(const CreateToken& request) {
   token.digest = issued->digest;
   token.created_at = parts_.clock.now();
   if (request.lifetime_ms) token.expires_at = token.created_at + *request.lifetime_ms;
+  const std::lock_guard lock(changes());
   auto status = parts_.store.write(
       [&](store::Database& database) { return store::insert_token(database, token); });
   if (!status) return fail(std::move(status).error());
@@ -61,6 +70,7 @@ Result<std::vector<access::Token>> DaemonService::tokens() {
 }
 
 Result<access::Token> DaemonService::revoke_token(const std::string& id_or_name) {
+  const std::lock_guard lock(changes());
   auto revoked = parts_.store.write([&](store::Database& database) {
     return store::revoke_token(database, id_or_name, parts_.clock.now());
   });

@@ -4,6 +4,7 @@ import itertools
 import pathlib
 import sqlite3
 import subprocess
+import time
 
 import pytest
 import requests
@@ -115,6 +116,19 @@ def test_a_revoked_token_is_dead_at_once(daemon):
     daemon.post(f"/tokens/{made['id']}/revoke", status=200)
     assert requests.get(daemon.url + "/api/v1/jobs", headers=headers, timeout=10).status_code == 401
     assert daemon.call("POST", "/tokens", {"name": "short-lived"}).status_code == 409  # names are not reused
+
+
+def test_a_stream_ends_with_its_token(daemon):
+    made = daemon.post("/tokens", {"name": "watcher", "role": "read"}, 201)
+    headers = {"Authorization": "Bearer " + made["token"]}
+    with requests.get(daemon.url + "/api/v1/events", headers=headers, stream=True, timeout=10) as stream:
+        lines = stream.iter_lines(chunk_size=1)
+        next(lines)
+        daemon.post(f"/tokens/{made['id']}/revoke", status=200)
+        began = time.monotonic()
+        for _ in lines:
+            pass
+    assert time.monotonic() - began < 2
 
 
 def test_jobs_belong_to_who_submitted_them(guarded):
