@@ -8,12 +8,12 @@ export const kWide = { width: 1360, height: 900 };
 export const kPhone = { width: 390, height: 844 };
 
 /** Chromium with a record of everything that went wrong in any page: console, exceptions, CSP. */
-export async function openBrowser() {
-  await rm(kShots, { recursive: true, force: true });
+export async function openBrowser({ args = [], keepShots = false } = {}) {
+  if (!keepShots) await rm(kShots, { recursive: true, force: true });
   await mkdir(kShots, { recursive: true });
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox'],
+    args: ['--no-sandbox', ...args],
   });
   const faults = [];
   const newPage = async (options = {}) => {
