@@ -31,6 +31,10 @@ def binary():
     return pathlib.Path(os.environ.get("CRUCIBLE_BINARY", ROOT / "build" / "release" / "crucible"))
 
 
+class DaemonEnded(Exception):
+    """The daemon was gone before it was ready."""
+
+
 class Daemon:
     def __init__(self, state, *flags, environment=None):
         self.state = pathlib.Path(state)
@@ -56,7 +60,7 @@ class Daemon:
         on_spawn()
         while not note.exists():
             if self.process.poll() is not None:
-                raise AssertionError(f"the daemon ended with {self.process.returncode}: {self.tail()}")
+                raise DaemonEnded(f"the daemon ended with {self.process.returncode}: {self.tail()}")
             if time.monotonic() - began > 30:
                 raise AssertionError("the daemon does not listen after 30 s: " + self.tail())
             time.sleep(0.005)

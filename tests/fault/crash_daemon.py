@@ -40,7 +40,7 @@ def one_life(daemon, ledger, random_source):
             ledger.ask(daemon)
             time.sleep(random_source.random() * 0.05)
         killer.join()
-    except (AssertionError, requests.RequestException):
+    except (campaign.DaemonEnded, requests.RequestException):
         killer.join()
         if daemon.process.wait() != -9:
             raise

@@ -2,9 +2,9 @@
 
     fill_disk.py [--results FOLDER]        as root: it mounts a tmpfs
 
-Without a floor, so that writes themselves fail: the job waits with its reason and costs no attempt, reads
+The disk fills between the check at submission and the work: the queue holds the job with its reason, reads
 are answered, submissions that cannot fit are refused with 507; when there is room again everything ends
-by itself. Then with a floor: nothing that would go below it starts.
+by itself. A disk that fills in the middle of a write is not simulated.
 """
 
 import argparse
