@@ -30,6 +30,14 @@ class OwnedFd {
   Syscalls& calls_;
 };
 
+// Repeats a call that a signal interrupted.
+template <typename Call>
+auto uninterrupted(Call call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) result = call();
+  return result;
+}
+
 fs::path parent_of(const fs::path& path) {
   const fs::path parent = path.parent_path();
   return parent.empty() ? fs::path(".") : parent;
@@ -98,7 +106,8 @@ Result<File> File::open_write(const fs::path& path, Syscalls& calls) {
 
 Result<File> File::open(const fs::path& path, int flags, Syscalls& calls) {
   // O_NONBLOCK: opening a FIFO must not wait for a writer.
-  const int fd = calls.open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
+  const int fd = uninterrupted(
+      [&] { return calls.open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0); });
   if (fd < 0) return fail(from_errno(errno, "cannot open " + path.string()));
   File file(fd, path, calls);
   struct stat info{};
@@ -109,7 +118,8 @@ Result<File> File::open(const fs::path& path, int flags, Syscalls& calls) {
 }
 
 Result<File> File::create(const fs::path& path, Syscalls& calls) {
-  const int fd = calls.open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  const int fd = uninterrupted(
+      [&] { return calls.open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666); });
   if (fd < 0) return fail(from_errno(errno, "cannot create " + path.string()));
   return File(fd, path, calls);
 }
@@ -122,12 +132,10 @@ Result<std::uint64_t> File::size() const {
 
 Status File::pread(std::span<std::byte> data, std::uint64_t offset) const {
   while (!data.empty()) {
-    const auto got =
-        calls_->pread(fd_, data.data(), data.size(), static_cast<std::int64_t>(offset));
-    if (got < 0) {
-      if (errno == EINTR) continue;
-      return fail(from_errno(errno, "cannot read " + path_.string()));
-    }
+    const auto got = uninterrupted([&] {
+      return calls_->pread(fd_, data.data(), data.size(), static_cast<std::int64_t>(offset));
+    });
+    if (got < 0) return fail(from_errno(errno, "cannot read " + path_.string()));
     if (got == 0) return fail(ErrorCode::kCorrupt, path_.string() + " ends early");
     data = data.subspan(static_cast<std::size_t>(got));
     offset += static_cast<std::uint64_t>(got);
@@ -137,12 +145,11 @@ Status File::pread(std::span<std::byte> data, std::uint64_t offset) const {
 
 Status File::pwrite(std::span<const std::byte> data, std::uint64_t offset) {
   while (!data.empty()) {
-    const auto put =
-        calls_->pwrite(fd_, data.data(), data.size(), static_cast<std::int64_t>(offset));
-    if (put < 0) {
-      if (errno == EINTR) continue;
-      return fail(from_errno(errno, "cannot write " + path_.string()));
-    }
+    const auto put = uninterrupted([&] {
+      return calls_->pwrite(fd_, data.data(), data.size(), static_cast<std::int64_t>(offset));
+    });
+    if (put < 0) return fail(from_errno(errno, "cannot write " + path_.string()));
+    if (put == 0) return fail(ErrorCode::kIo, path_.string() + " takes no more bytes");
     data = data.subspan(static_cast<std::size_t>(put));
     offset += static_cast<std::uint64_t>(put);
   }
@@ -150,14 +157,13 @@ Status File::pwrite(std::span<const std::byte> data, std::uint64_t offset) {
 }
 
 Status File::truncate(std::uint64_t size) {
-  if (calls_->ftruncate(fd_, static_cast<std::int64_t>(size)) != 0)
+  if (uninterrupted([&] { return calls_->ftruncate(fd_, static_cast<std::int64_t>(size)); }) != 0)
     return fail(from_errno(errno, "cannot truncate " + path_.string()));
   return {};
 }
 
 Status File::reserve(std::uint64_t size) {
-  while (calls_->fallocate(fd_, static_cast<std::int64_t>(size)) != 0) {
-    if (errno == EINTR) continue;
+  if (uninterrupted([&] { return calls_->fallocate(fd_, static_cast<std::int64_t>(size)); }) != 0) {
     return fail(from_errno(
         errno, "cannot reserve " + std::to_string(size) + " bytes for " + path_.string()));
   }
@@ -171,7 +177,8 @@ void File::start_writeback(std::uint64_t offset, std::uint64_t size) {
 void File::touch() { ::futimens(fd_, nullptr); }
 
 Status File::sync() {
-  if (calls_->fsync(fd_) != 0) return fail(from_errno(errno, "cannot sync " + path_.string()));
+  if (uninterrupted([&] { return calls_->fsync(fd_); }) != 0)
+    return fail(from_errno(errno, "cannot sync " + path_.string()));
   return {};
 }
 
@@ -219,9 +226,13 @@ Status replace_file(const fs::path& path, std::string_view text, Syscalls& calls
 }
 
 Status sync_folder(const fs::path& folder, Syscalls& calls) {
-  const OwnedFd fd(calls.open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), calls);
+  const OwnedFd fd(uninterrupted([&] {
+                     return calls.open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+                   }),
+                   calls);
   if (fd.get() < 0) return fail(from_errno(errno, "cannot open " + folder.string()));
-  if (calls.fsync(fd.get()) != 0) return fail(from_errno(errno, "cannot sync " + folder.string()));
+  if (uninterrupted([&] { return calls.fsync(fd.get()); }) != 0)
+    return fail(from_errno(errno, "cannot sync " + folder.string()));
   return {};
 }
 
@@ -243,8 +254,11 @@ Status publish_folder(const fs::path& from, const fs::path& to, Syscalls& calls)
   if (calls.rename_noreplace(from.c_str(), to.c_str()) != 0) {
     return fail(from_errno(errno, "cannot publish " + to.string()));
   }
-  if (auto status = sync_folder(parent_of(to), calls); !status) return status;
-  return sync_folder(parent_of(from), calls);
+  auto status = sync_folder(parent_of(to), calls);
+  if (status) status = sync_folder(parent_of(from), calls);
+  // Nobody may find under its last name what a power cut could still take away.
+  if (!status) (void)calls.rename_noreplace(to.c_str(), from.c_str());
+  return status;
 }
 
 Result<std::uint64_t> free_bytes(const fs::path& path) {

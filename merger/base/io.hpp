@@ -91,7 +91,7 @@ Status sync_folder(const std::filesystem::path& folder, Syscalls& calls = system
 Status make_folder(const std::filesystem::path& folder,
                    Syscalls& calls = system());            // one level, must be new
 Status make_folders(const std::filesystem::path& folder);  // like mkdir -p
-// Publishes a folder: fails with kConflict when `to` exists; fsyncs both parents.
+// Publishes a folder: kConflict when `to` exists; fsyncs both parents, and undoes it if that fails.
 Status publish_folder(const std::filesystem::path& from, const std::filesystem::path& to,
                       Syscalls& calls = system());
 // Bytes free to this user on the file system of `path` (its nearest existing parent).

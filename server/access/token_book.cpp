@@ -38,8 +38,14 @@ void TokenBook::load(std::vector<Token> tokens) {
 // Notes one failure and says whether there were too many.
 bool TokenBook::is_flooding(std::string_view remote, std::int64_t now) {
   const std::lock_guard lock(mutex_);
-  if (failures_.size() > kMostAddresses) failures_.clear();
-  auto& times = failures_[std::string(remote)];
+  if (failures_.size() >= kMostAddresses) {
+    std::erase_if(failures_, [now](const auto& entry) {
+      return entry.second.empty() || entry.second.back() <= now - kFailureWindowMs;
+    });
+  }
+  // With no room for another address, all further ones are counted as one.
+  const bool fits = failures_.size() < kMostAddresses || failures_.contains(remote);
+  auto& times = failures_[fits ? std::string(remote) : "others"];
   // A clock that was set back must not keep anybody out.
   while (!times.empty() && (times.front() <= now - kFailureWindowMs || times.front() > now)) {
     times.pop_front();

@@ -25,7 +25,7 @@ http::Response submit(Service& service, const http::Request& request) {
   wanted.idempotency_key = std::move(*key);
   wanted.submission = {request.principal.token, read_priority(fields)};
   if (auto refusal = fields.finish()) return std::move(*refusal);
-  if (auto refusal = over_quota(service, request)) return std::move(*refusal);
+  if (auto refusal = over_quota(service, request, wanted.suites.size())) return std::move(*refusal);
   const auto jobs = service.submit_evaluation(wanted);
   if (!jobs) return http::problem(jobs.error(), own_pointer);
   http::Response response = json_response(202, list_json(*jobs));

@@ -8,7 +8,7 @@ void add_merges(http::Router& router, Service& service) {
              [&service](const http::Request& request) {
                auto merge = merge_request(request);
                if (!merge) return std::move(merge.error());
-               if (auto refusal = over_quota(service, request)) return std::move(*refusal);
+               if (auto refusal = over_quota(service, request, 1)) return std::move(*refusal);
                const auto job = service.submit_merge(merge->submit);
                if (!job) return merge->fail(job.error());
                http::Response response = json_response(202, to_json(*job));

@@ -313,8 +313,9 @@ std::string body_pointer(std::string_view path, bool recipe_is_object) {
   return recipe_is_object ? "#/recipe" + pointer : std::string("#/recipe");
 }
 
-std::optional<http::Response> over_quota(Service& service, const http::Request& request) {
-  const auto status = service.check_quota(request.principal);
+std::optional<http::Response> over_quota(Service& service, const http::Request& request,
+                                         std::size_t wanted) {
+  const auto status = service.check_quota(request.principal, wanted);
   if (status) return std::nullopt;
   if (status.error().code != ErrorCode::kUnavailable) return http::problem(status.error());
   http::Response response = http::problem(429, "quota_exceeded", status.error().message);

@@ -95,7 +95,8 @@ std::string body_pointer(std::string_view path, bool recipe_is_object);
 
 // The 429 answer when the submitter has as many open jobs as one may have. Submissions that come at
 // the same moment may pass together.
-std::optional<http::Response> over_quota(Service& service, const http::Request& request);
+std::optional<http::Response> over_quota(Service& service, const http::Request& request,
+                                         std::size_t wanted);
 
 http::Response json_response(int status, const Json& json);
 http::Response not_found(std::string_view what);

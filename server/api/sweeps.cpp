@@ -83,7 +83,7 @@ http::Response submit(Service& service, const http::Request& request) {
   wanted.idempotency_key = std::move(*key);
   wanted.submission.submitter = request.principal.token;
   if (auto refusal = fields.finish()) return std::move(*refusal);
-  if (auto refusal = over_quota(service, request)) return std::move(*refusal);
+  if (auto refusal = over_quota(service, request, wanted.values.size())) return std::move(*refusal);
   const auto sweep = service.submit_sweep(wanted);
   if (!sweep) {
     const bool object = recipe.is_object;

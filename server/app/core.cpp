@@ -128,7 +128,9 @@ Result<std::unique_ptr<Core>> Core::start(const config::Options& options,
                                           worker::PoolOptions pool) {
   auto state = pipeline::StateFolder::open(options.state);
   if (!state) return fail(std::move(state).error());
-  storage::unseal(state->database());
+  if (auto status = storage::unseal(state->database()); !status) {
+    return fail(std::move(status).error());
+  }
   auto store = store::Store::open(state->database());
   if (!store) return fail(std::move(store).error());
   auto sources = pipeline::read_model_sources(options.endpoints);

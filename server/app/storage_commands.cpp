@@ -64,7 +64,9 @@ Result<Offline> open_offline(const std::filesystem::path& state) {
   }
   auto folder = pipeline::StateFolder::open(state);
   if (!folder) return fail(std::move(folder).error());
-  storage::unseal(folder->database());
+  if (auto status = storage::unseal(folder->database()); !status) {
+    return fail(std::move(status).error());
+  }
   auto store = store::Store::open(folder->database());
   if (!store) return fail(std::move(store).error());
   return Offline{std::move(*folder), std::move(*store)};

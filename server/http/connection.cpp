@@ -42,10 +42,10 @@ struct Incoming {
   Request request;
   Response answer;  // kAnswer: refuse with this and close
   bool keep_alive = false;
+  std::unique_ptr<Reservation> body_memory;  // held until the handler is done with the body
 };
 
-Incoming refuse(int status, std::string_view detail) {
-  Incoming incoming;
+Incoming refuse(int status, std::string_view detail, Incoming incoming = {}) {
   incoming.outcome = Incoming::Outcome::kAnswer;
   incoming.answer = problem(status, status == 503 ? "unavailable" : "invalid_request", detail);
   return incoming;
@@ -84,9 +84,7 @@ class HttpConnection final : public Connection,
       Incoming incoming = co_await read_request();
       if (incoming.outcome == Incoming::Outcome::kClosed) co_return;
       if (incoming.outcome == Incoming::Outcome::kAnswer) {
-        ++shared_.rejected;
-        co_await write(incoming.answer, incoming.request.method == "HEAD", true);
-        co_await linger();
+        co_await answer_refusal(incoming);
         co_return;
       }
       if (!co_await answer(incoming)) break;
@@ -172,13 +170,13 @@ class HttpConnection final : public Connection,
     const HeaderView view{incoming.request.method, incoming.request.target, parser.get().version(),
                           raw, &incoming.request.headers};
     if (const auto rejection = check_header(view, shared_.policy)) {
-      co_return refuse(rejection->status, rejection->detail);
+      co_return refuse(rejection->status, rejection->detail, std::move(incoming));
     }
     if (incoming.request.method == "OPTIONS" && incoming.request.target == "*") {
       incoming.request.target = "/";
     }
     auto target = parse_target(incoming.request.target);
-    if (!target) co_return refuse(400, target.error().message);
+    if (!target) co_return refuse(400, target.error().message, std::move(incoming));
     incoming.request.segments = std::move(target->segments);
     incoming.request.query = std::move(target->query);
     incoming.keep_alive = parser.get().keep_alive();
@@ -197,12 +195,13 @@ class HttpConnection final : public Connection,
     incoming.outcome = Incoming::Outcome::kRequest;
     if (parser.is_done()) co_return incoming;
     const auto length = parser.content_length();
-    if (length && *length > limit) {
-      co_return refuse(413, "the body is larger than " + std::to_string(limit) + " bytes");
-    }
+    if (length && *length > limit) co_return refuse_size(limit, std::move(incoming));
     const std::size_t reserve = length ? static_cast<std::size_t>(*length) : limit;
-    const Reservation memory(shared_.body_bytes, reserve, options_.body_memory_bytes);
-    if (!memory.held()) co_return refuse(503, "too many bodies are being sent at once");
+    incoming.body_memory =
+        std::make_unique<Reservation>(shared_.body_bytes, reserve, options_.body_memory_bytes);
+    if (!incoming.body_memory->held()) {
+      co_return refuse(503, "too many bodies are being sent at once", std::move(incoming));
+    }
     parser.body_limit(limit);
     parser.eager(true);
     deadline(options_.body_time, reserve);
@@ -216,21 +215,45 @@ class HttpConnection final : public Connection,
       const auto [error, size] =
           co_await beast::http::async_read_some(stream_, buffer_, parser, kToken);
       if (error == beast::http::error::body_limit || size > wire_bytes) {
-        co_return refuse(413, "the body is larger than " + std::to_string(limit) + " bytes");
+        co_return refuse_size(limit, std::move(incoming));
       }
       if (error == beast::error::timeout || error == asio::error::eof ||
           error == beast::http::error::partial_message || error == asio::error::connection_reset) {
         ++shared_.rejected;
         co_return Incoming{};
       }
-      if (error) co_return refuse(400, "a malformed body");
+      if (error) co_return refuse(400, "a malformed body", std::move(incoming));
       wire_bytes -= size;
     }
     if (copy_headers(parser).size() != incoming.request.headers.size()) {
-      co_return refuse(400, "trailers are not accepted");
+      co_return refuse(400, "trailers are not accepted", std::move(incoming));
     }
     incoming.request.body = std::move(parser.get().body());
     co_return incoming;
+  }
+
+  static Incoming refuse_size(std::size_t limit, Incoming incoming) {
+    return refuse(413, "the body is larger than " + std::to_string(limit) + " bytes",
+                  std::move(incoming));
+  }
+
+  void note_access(const Request& request, const Route* route, const Response& response,
+                   Clock::time_point start) const {
+    if (!options_.on_access) return;
+    const std::chrono::duration<double> taken = Clock::now() - start;
+    options_.on_access({remote_, request.method, request.target,
+                        route != nullptr ? route->pattern : std::string(), response.status,
+                        response.content().size(), taken.count(), request.id});
+  }
+
+  awaitable<void> answer_refusal(Incoming& incoming) {
+    const auto start = Clock::now();
+    ++shared_.rejected;
+    incoming.request.id = shared_.next_request_id();
+    incoming.answer.set("X-Request-Id", incoming.request.id);
+    co_await write(incoming.answer, incoming.request.method == "HEAD", true);
+    note_access(incoming.request, nullptr, incoming.answer, start);
+    co_await linger();
   }
 
   // True: the connection goes on.
@@ -246,6 +269,7 @@ class HttpConnection final : public Connection,
     } else {
       response = co_await run_handler(*match.route, request);
     }
+    incoming.body_memory.reset();
     response.set("X-Request-Id", request.id);
     const bool close = !incoming.keep_alive || shared_.stopping;
     bool go_on = false;
@@ -254,12 +278,7 @@ class HttpConnection final : public Connection,
     } else {
       go_on = co_await write(response, request.method == "HEAD", close) && !close;
     }
-    if (options_.on_access) {
-      const std::chrono::duration<double> taken = Clock::now() - start;
-      options_.on_access({remote_, request.method, request.target,
-                          match.route != nullptr ? match.route->pattern : std::string(),
-                          response.status, response.content().size(), taken.count(), request.id});
-    }
+    note_access(request, match.route, response, start);
     co_return go_on;
   }
 

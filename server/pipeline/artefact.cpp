@@ -46,4 +46,31 @@ Result<std::vector<store::ArtefactFile>> hash_files(const std::filesystem::path&
   return files;
 }
 
+nlohmann::json told_files(const std::vector<store::ArtefactFile>& files) {
+  nlohmann::json told = nlohmann::json::object();
+  for (const store::ArtefactFile& file : files) told[file.name] = file.digest;
+  return told;
+}
+
+Status check_told(const nlohmann::json& result, const std::vector<store::ArtefactFile>& files) {
+  if (result.value("files", nlohmann::json()) == told_files(files)) return {};
+  return fail(ErrorCode::kUnavailable,
+              "the result's files are not those that the worker wrote; it is made again");
+}
+
+Status sync_published(const std::filesystem::path& folder) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code unreadable;
+    if (!entry->is_regular_file(unreadable)) continue;
+    auto file = io::File::open_read(entry->path());
+    if (!file) return fail(std::move(file).error());
+    if (auto status = file->sync(); !status) return status;
+  }
+  if (error) return fail(from_errno(error.value(), folder.string()));
+  if (auto status = io::sync_folder(folder); !status) return status;
+  return io::sync_folder(folder.parent_path());
+}
+
 }  // namespace crucible::server::pipeline

@@ -90,11 +90,11 @@ Status EvaluationStage::name_sources(const SuiteEntry& suite, const Model& model
 }
 
 // The same key means the same scores, so a folder that a stopped daemon published is as good as
-// ours; ours is taken, since its files are known to be whole.
+// ours where its files are those of the result; ours is taken if it is still there.
 Status EvaluationStage::publish(const queue::Lease& lease, const std::filesystem::path& target) {
   std::error_code error;
   if (!std::filesystem::is_directory(staged(lease), error)) {
-    if (std::filesystem::is_directory(target, error)) return {};
+    if (std::filesystem::is_directory(target, error)) return sync_published(target);
     return fail(ErrorCode::kUnavailable, "the report is gone from staging; it is made again");
   }
   remove_below(state_.evaluations(), target);
@@ -120,6 +120,12 @@ Status EvaluationStage::finish(queue::Lease& lease, const nlohmann::json& json) 
   const std::string own_name = "evaluations/" + added.work_key;
   auto files = hash_files(folder, own_name);
   if (!files) return fail(std::move(files).error());
+  if (!*known) {
+    if (auto status = check_told(json, *files); !status) {
+      remove_below(state_.evaluations(), folder);
+      return status;
+    }
+  }
   added.samples_path = (folder / "samples.jsonl").string();
   Evaluation& evaluation = added.evaluation;
   evaluation.model = {model->model.id, model->model.name};

@@ -119,7 +119,10 @@ Result<std::filesystem::path> MergeStage::publish(const queue::Lease& lease,
   if (std::filesystem::is_directory(target, error)) {
     // Left by a daemon that stopped between rename and commit, or the same content by other means.
     auto digest = digest_of(target, limits_.threads);
-    if (digest && *digest == result.digest) return target;
+    if (digest && *digest == result.digest) {
+      if (auto status = sync_published(target); !status) return fail(std::move(status).error());
+      return target;
+    }
     const auto aside = target.string() + fmt::format(".damaged-{}.{}", lease.id(), lease.attempt());
     spdlog::error("{} is damaged; it is kept as {}", target.string(), aside);
     if (io::system().rename(target.c_str(), aside.c_str()) != 0) {

@@ -26,6 +26,13 @@ Result<StateFolder> StateFolder::open(const std::filesystem::path& root) {
   if (::chmod(absolute.c_str(), 0700) != 0) {
     return fail(from_errno(errno, fmt::format("making {} private", absolute.string())));
   }
+  // What is published below these folders is only as durable as they are.
+  if (auto status = io::sync_folder(absolute); !status) return fail(std::move(status).error());
+  // The parent may be closed to us (/var/lib/private): then whoever made the state folder syncs it.
+  if (auto status = io::sync_folder(absolute.parent_path());
+      !status && status.error().code != ErrorCode::kPermission) {
+    return fail(std::move(status).error());
+  }
   const auto lock_file = absolute / "lock";
   const int lock = ::open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock < 0) return fail(from_errno(errno, lock_file.string()));

@@ -81,16 +81,18 @@ Result<access::Token> DaemonService::revoke_token(const std::string& id_or_name)
   return revoked;
 }
 
-Status DaemonService::check_quota(const access::Principal& principal) {
+Status DaemonService::check_quota(const access::Principal& principal, std::size_t wanted) {
   if (parts_.most_open_jobs == 0 || principal.may(access::Role::kAdmin)) return {};
   auto open = parts_.store.read(
       [&](store::Database& database) { return store::open_jobs(database, principal.token); });
   if (!open) return fail(std::move(open).error());
-  if (static_cast<std::size_t>(*open) < parts_.most_open_jobs) return {};
+  const auto left =
+      parts_.most_open_jobs - std::min(parts_.most_open_jobs, static_cast<std::size_t>(*open));
+  if (wanted <= left) return {};
   return fail(ErrorCode::kUnavailable,
-              fmt::format("{} jobs of this token are open, as many as one may have; wait for some "
-                          "to end",
-                          *open));
+              fmt::format("{} jobs of this token are open and this needs {} more, but one may have "
+                          "{}; wait for some to end",
+                          *open, wanted, parts_.most_open_jobs));
 }
 
 Status DaemonService::check_owner(JobId id, const access::Principal& by) {

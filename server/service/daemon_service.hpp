@@ -35,7 +35,7 @@ class DaemonService : public Service {
   Result<Job> submit_merge(const SubmitMerge& request) override;
   Result<std::vector<Job>> submit_evaluation(const SubmitEvaluation& request) override;
   Result<Sweep> submit_sweep(const SubmitSweep& request) override;
-  Status check_quota(const access::Principal& principal) override;
+  Status check_quota(const access::Principal& principal, std::size_t wanted) override;
 
   Result<Page<Job>> jobs(const JobFilter& filter) override;
   Result<Job> job(JobId id) override;

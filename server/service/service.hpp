@@ -92,7 +92,7 @@ class Service {
       const SubmitEvaluation& request) = 0;  // one a suite
   virtual Result<Sweep> submit_sweep(const SubmitSweep& request) = 0;
   // kUnavailable when as many jobs of this submitter are open as one may have.
-  virtual Status check_quota(const access::Principal& principal) = 0;
+  virtual Status check_quota(const access::Principal& principal, std::size_t wanted) = 0;
 
   virtual Result<Page<Job>> jobs(const JobFilter& filter) = 0;  // newest first
   virtual Result<Job> job(JobId id) = 0;

@@ -51,13 +51,24 @@ class Unfinished {
 
   const Path& path() const { return path_; }
   Status publish() {
-    if (auto status = io::sync_folder(path_); !status) return status;
+    if (auto status = sync_folders(); !status) return status;
     auto status = io::publish_folder(path_, target_);
     done_ = status.has_value();
     return status;
   }
 
  private:
+  Status sync_folders() const {
+    std::error_code error;
+    for (std::filesystem::recursive_directory_iterator entry(path_, error), end;
+         !error && entry != end; entry.increment(error)) {
+      if (!entry->is_directory(error)) continue;
+      if (auto status = io::sync_folder(entry->path()); !status) return status;
+    }
+    if (error) return from(error, path_);
+    return io::sync_folder(path_);
+  }
+
   Path target_;
   Path path_;
   bool done_ = false;
@@ -129,9 +140,6 @@ Status copy_artefacts(const Path& state, const Path& target, const Snapshot& sna
                               source.string()));
     }
     files.push_back(entry_of(file.folder + "/" + file.name, file.bytes, file.digest));
-  }
-  for (const std::string& folder : folders) {
-    if (auto status = io::sync_folder(target / folder); !status) return status;
   }
   return {};
 }

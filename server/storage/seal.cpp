@@ -1,5 +1,7 @@
 #include "server/storage/seal.hpp"
 
+#include <cerrno>
+
 #include "merger/base/io.hpp"
 #include "server/pipeline/artefact.hpp"
 
@@ -25,8 +27,11 @@ Status seal(const std::filesystem::path& database) {
   return io::replace_file(file_of(database), *digest + "\n");
 }
 
-void unseal(const std::filesystem::path& database) {
-  (void)io::system().unlink(file_of(database).c_str());
+Status unseal(const std::filesystem::path& database) {
+  const auto file = file_of(database);
+  if (io::system().unlink(file.c_str()) == 0) return io::sync_folder(database.parent_path());
+  if (errno == ENOENT) return {};
+  return fail(from_errno(errno, "cannot remove " + file.string()));
 }
 
 SealVerdict check_seal(const std::filesystem::path& database) {

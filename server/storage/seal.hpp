@@ -12,7 +12,7 @@ namespace crucible::server::storage {
 // With the database closed and nobody else at work.
 Status seal(const std::filesystem::path& database);
 // Before the database is opened for writing.
-void unseal(const std::filesystem::path& database);
+Status unseal(const std::filesystem::path& database);
 
 enum class SealVerdict { kNone, kHolds, kBroken };
 SealVerdict check_seal(const std::filesystem::path& database);

@@ -32,6 +32,7 @@
 #include "merger/base/read_roots.hpp"
 #include "merger/moe/moe.hpp"
 #include "merger/plan/merge.hpp"
+#include "server/pipeline/artefact.hpp"
 #include "server/pipeline/evaluation_result.hpp"
 #include "server/pipeline/model_catalog.hpp"
 #include "server/pipeline/model_sources.hpp"
@@ -125,17 +126,20 @@ std::optional<run::ResultCache> open_cache(const pipeline::EvaluationSpec& spec)
   return std::nullopt;
 }
 
-Status write_files(const std::filesystem::path& out, const task::Suite& suite,
-                   const run::EvaluationReport& report, const json& result) {
-  if (auto status = io::make_folders(out); !status) return status;
-  if (auto status = io::write_new_file(out / "samples.jsonl", run::compact_samples(suite, report));
-      !status) {
-    return status;
+// The result with the digests of its files, which publishing checks.
+Result<json> write_files(const std::filesystem::path& out, const task::Suite& suite,
+                         const run::EvaluationReport& report, json result) {
+  auto status = io::make_folders(out);
+  if (status) {
+    status = io::write_new_file(out / "samples.jsonl", run::compact_samples(suite, report));
   }
-  if (auto status = io::write_new_file(out / "report.json", result.dump(2) + "\n"); !status) {
-    return status;
-  }
-  return io::sync_folder(out);
+  if (status) status = io::write_new_file(out / "report.json", result.dump(2) + "\n");
+  if (status) status = io::sync_folder(out);
+  if (!status) return fail(std::move(status).error());
+  auto files = pipeline::hash_files(out, "");
+  if (!files) return fail(std::move(files).error());
+  result["files"] = pipeline::told_files(*files);
+  return result;
 }
 
 std::vector<std::filesystem::path> datasets_of(const pipeline::EvaluationSpec& spec) {
@@ -205,11 +209,7 @@ Result<json> run_evaluation(const json& object, const ProgressSink& progress,
   if (!report->cache_fault.empty()) {
     std::fprintf(stderr, "answers are no longer kept: %s\n", report->cache_fault.c_str());
   }
-  const json encoded = to_json(pipeline::result_of(*report, *suite));
-  if (auto status = write_files(spec->out, *suite, *report, encoded); !status) {
-    return fail(std::move(status).error());
-  }
-  return encoded;
+  return write_files(spec->out, *suite, *report, to_json(pipeline::result_of(*report, *suite)));
 }
 
 Result<json> run(const json& spec, std::stop_token stop) {

@@ -14,7 +14,10 @@ namespace {
 // True when the job has succeeded with the result that its worker had delivered.
 bool finish_published(pipeline::Stage& stage, queue::Lease& lease, const store::Attempt& attempt) {
   if (lease.state != JobState::kPublishing || !attempt.result) return false;
-  auto status = stage.finish(lease, nlohmann::json::parse(*attempt.result));
+  const auto result = nlohmann::json::parse(*attempt.result, nullptr, false);
+  auto status = result.is_object()
+                    ? stage.finish(lease, result)
+                    : fail(ErrorCode::kCorrupt, "what its worker delivered is no JSON object");
   if (!status) {
     spdlog::warn("job {}: its result could not be recorded: {}", lease.id(),
                  status.error().message);

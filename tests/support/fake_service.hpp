@@ -79,7 +79,7 @@ class FakeService : public Service {
     const std::lock_guard lock(mutex_);
     return find(stored_jobs, id);
   }
-  Status check_quota(const access::Principal&) override {
+  Status check_quota(const access::Principal&, std::size_t) override {
     if (quota_spent) return fail(ErrorCode::kUnavailable, "5 jobs of this token are open");
     return {};
   }

@@ -110,5 +110,21 @@ TEST(TokenBookTest, SlowsGuessingWithoutLockingAnybodyOut) {
             Refusal::kInvalid);
 }
 
+TEST(TokenBookTest, AFloodFromManyAddressesDoesNotWashAwayWhatIsCounted) {
+  TokenBook book;
+  const std::string wrong = "Bearer cru_0123abcd_" + std::string(64, '0');
+  for (std::size_t i = 0; i < kMostFailures; ++i) {
+    (void)book.check(wrong, "10.0.0.1", Role::kRead, kNow);
+  }
+  for (int i = 0; i < 10'000; ++i) {
+    (void)book.check(wrong, "2001:db8::" + std::to_string(i), Role::kRead, kNow);
+  }
+  EXPECT_EQ(book.check(wrong, "10.0.0.1", Role::kRead, kNow).error(), Refusal::kTooMany);
+  EXPECT_EQ(book.check(wrong, "2001:db9::1", Role::kRead, kNow).error(), Refusal::kTooMany);
+  // Once the flood is over, addresses count each for themselves again.
+  EXPECT_EQ(book.check(wrong, "2001:db9::1", Role::kRead, kNow + kFailureWindowMs).error(),
+            Refusal::kInvalid);
+}
+
 }  // namespace
 }  // namespace crucible::server::access

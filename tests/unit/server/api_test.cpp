@@ -259,17 +259,19 @@ TEST_F(ApiTest, MethodsAreTheTable) {
   EXPECT_EQ(methods["items"][0]["base_model"], "required");
 }
 
-TEST_F(ApiTest, OpenApiAndRouterNameTheSameRoutes) {
+TEST_F(ApiTest, OpenApiAndRouterNameTheSameRoutesAndRoles) {
   const Json document = Json::parse(openapi_json());
   EXPECT_EQ(document["openapi"], "3.1.0");
   std::set<std::string> documented, served;
   for (const auto& [path, methods] : document["paths"].items()) {
-    for (const auto& [method, operation] : methods.items()) documented.insert(method + " " + path);
+    for (const auto& [method, operation] : methods.items()) {
+      documented.insert(method + " " + path + " " + operation.value("x-crucible-role", "none"));
+    }
   }
   for (const http::Route& route : router_.routes()) {
     std::string method = route.method;
     for (char& c : method) c = static_cast<char>(std::tolower(c));
-    served.insert(method + " " + route.pattern);
+    served.insert(method + " " + route.pattern + " " + std::string(access::to_string(route.role)));
   }
   EXPECT_EQ(documented, served);
 }

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <ctime>
+#include <mutex>
 #include <thread>
 
 #include "tests/support/raw_client.hpp"
@@ -126,6 +127,12 @@ struct Row {
 };
 
 TEST_F(HttpServerTest, PolicyTable) {
+  std::mutex mutex;
+  std::vector<AccessRecord> records;
+  options_.on_access = [&](const AccessRecord& record) {
+    const std::lock_guard lock(mutex);
+    records.push_back(record);
+  };
   start();
   const std::string many = [] {
     std::string out;
@@ -197,11 +204,15 @@ TEST_F(HttpServerTest, PolicyTable) {
   for (const Row& row : rows) {
     const std::string answer = exchange(row.request);
     EXPECT_THAT(answer, StartsWith("HTTP/1.1 " + std::string(row.status))) << row.name;
+    EXPECT_THAT(answer, HasSubstr("X-Request-Id: ")) << row.name;
     EXPECT_THAT(answer, HasSubstr("Connection: close")) << row.name;
     // One answer: nothing after a refused request is read as another request.
     EXPECT_EQ(answer.find("HTTP/1.1 ", 1), std::string::npos) << row.name;
   }
   EXPECT_GE(server_->counts().rejected, rows.size());
+  server_->stop();
+  EXPECT_EQ(records.size(), rows.size());
+  for (const AccessRecord& record : records) EXPECT_GE(record.status, 400) << record.target;
 }
 
 TEST_F(HttpServerTest, AcceptsWhatIsFine) {

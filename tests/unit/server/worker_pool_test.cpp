@@ -247,6 +247,18 @@ TEST_F(WorkerPoolTest, ALostLifeIsRecovered) {
   EXPECT_TRUE(WIFSIGNALED(status));
 }
 
+TEST_F(WorkerPoolTest, ADamagedResultIsMadeAgain) {
+  const JobId id = add_job();
+  auto lease = running();
+  ASSERT_TRUE(queue_->publish(lease, R"({"n": 2)"));
+  auto report = recover(*store_, *queue_, state_,
+                        {{JobKind::kMerge, stage_.get()}, {JobKind::kEvaluation, stage_.get()}});
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->finished, 0U);
+  EXPECT_EQ(report->requeued, 1U);
+  EXPECT_EQ(state_of(id), JobState::kQueued);
+}
+
 TEST(ProcessTest, AnotherProcessUnderTheSamePidIsLeftAlone) {
   const pid_t child = ::fork();
   if (child == 0) {

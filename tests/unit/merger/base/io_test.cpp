@@ -41,6 +41,74 @@ class FailingSync : public Syscalls {
   }
 };
 
+// Every call is interrupted once before it goes through.
+class Interrupted : public Syscalls {
+ public:
+  int open(const char* path, int flags, unsigned mode) override {
+    return interrupts() ? -1 : Syscalls::open(path, flags, mode);
+  }
+  int fsync(int fd) override { return interrupts() ? -1 : Syscalls::fsync(fd); }
+  int ftruncate(int fd, std::int64_t size) override {
+    return interrupts() ? -1 : Syscalls::ftruncate(fd, size);
+  }
+
+ private:
+  bool interrupts() {
+    now_ = !now_;
+    if (now_) errno = EINTR;
+    return now_;
+  }
+  bool now_ = false;
+};
+
+TEST(Io, GoesOnAfterAnInterruptedCall) {
+  const test::ScratchFolder folder;
+  Interrupted calls;
+  auto file = File::create(folder.path() / "a", calls);
+  ASSERT_TRUE(file);
+  EXPECT_TRUE(file->truncate(3));
+  EXPECT_TRUE(file->sync());
+  EXPECT_TRUE(File::open_read(folder.path() / "a", calls));
+  EXPECT_TRUE(sync_folder(folder.path(), calls));
+}
+
+class FullDisk : public Syscalls {
+ public:
+  std::ptrdiff_t pwrite(int, const void*, std::size_t, std::int64_t) override { return 0; }
+};
+
+TEST(Io, AWriteOfNothingEndsTheTrying) {
+  const test::ScratchFolder folder;
+  FullDisk calls;
+  EXPECT_EQ(write_new_file(folder.path() / "a", "1", calls).error().code, ErrorCode::kIo);
+}
+
+// The n-th sync fails.
+class FailingNthSync : public Syscalls {
+ public:
+  explicit FailingNthSync(int n) : left_(n) {}
+  int fsync(int fd) override {
+    if (--left_ != 0) return Syscalls::fsync(fd);
+    errno = EIO;
+    return -1;
+  }
+
+ private:
+  int left_;
+};
+
+TEST(Io, APublicationThatIsNotDurableIsUndone) {
+  for (int n = 1; n <= 3; ++n) {
+    const test::ScratchFolder folder;
+    const auto from = folder.path() / "staging" / "model";
+    fs::create_directories(from);
+    FailingNthSync calls(n);
+    EXPECT_EQ(publish_folder(from, folder.path() / "model", calls).error().code, ErrorCode::kIo);
+    EXPECT_TRUE(fs::exists(from)) << n;
+    EXPECT_FALSE(fs::exists(folder.path() / "model")) << n;
+  }
+}
+
 TEST(Io, SurvivesInterruptionAndShortTransfers) {
   const test::ScratchFolder folder;
   Stutter calls;
