@@ -61,17 +61,17 @@ Result<json> read_json_object(const std::filesystem::path& path, std::uint64_t l
                               io::Syscalls& calls) {
   const auto text = io::read_text(path, limit_bytes, calls);
   if (!text) return fail(text.error());
+  return parse_json_object(*text, path.string());
+}
+
+Result<json> parse_json_object(const std::string& text, const std::string& place) {
   json value;
   StrictSax sax(value);
-  if (text->find('\0') != std::string::npos) {
-    return fail(ErrorCode::kCorrupt, path.string() + ": NUL byte");
+  if (text.find('\0') != std::string::npos) {
+    return fail(ErrorCode::kCorrupt, place + ": NUL byte");
   }
-  if (!json::sax_parse(*text, &sax)) {
-    return fail(ErrorCode::kCorrupt, path.string() + ": " + sax.fault);
-  }
-  if (!value.is_object()) {
-    return fail(ErrorCode::kCorrupt, path.string() + ": must be a JSON object");
-  }
+  if (!json::sax_parse(text, &sax)) return fail(ErrorCode::kCorrupt, place + ": " + sax.fault);
+  if (!value.is_object()) return fail(ErrorCode::kCorrupt, place + ": must be a JSON object");
   return value;
 }
 

@@ -16,5 +16,7 @@ inline constexpr std::uint64_t kIndexLimitBytes = 64ULL << 20;
 Result<nlohmann::json> read_json_object(const std::filesystem::path& path,
                                         std::uint64_t limit_bytes,
                                         io::Syscalls& calls = io::system());
+// The same of a text; `place` is for messages.
+Result<nlohmann::json> parse_json_object(const std::string& text, const std::string& place);
 
 }  // namespace crucible::checkpoint

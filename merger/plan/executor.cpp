@@ -46,11 +46,11 @@ class ByteProgress {
 
 class Execution {
  public:
-  Execution(const MergePlan& plan, const MergeOptions& options, safetensors::ShardedWriter& writer,
-            Journal& journal, const ProgressSink& progress, std::stop_token stop)
+  Execution(const MergePlan& plan, const MergeOptions& options, TensorSink& sink,
+            const ProgressSink& progress, std::stop_token stop)
       : plan_(plan),
-        writer_(writer),
-        journal_(journal),
+        sink_(sink),
+        digests_(sink.wants_digests()),
         buffers_(plan_buffers(plan, options)),
         pool_(buffers_.workers),
         floats_(buffers_.workers),
@@ -62,59 +62,39 @@ class Execution {
         random_(static_cast<std::uint32_t>(options.seed)) {}
 
   Status run() {
-    if (auto status = check_finished(); !status) return status;
-    for (std::size_t number = journal_.finished().size(); number < plan_.tensors.size(); ++number) {
+    for (std::size_t number = 0; number < plan_.tensors.size(); ++number) {
       const PlannedTensor& planned = plan_.tensors[number];
-      begin_digest(planned);
-      not_finite_ = 0;
-      auto status = run_tensor(number, planned);
+      if (stop_.stop_requested()) return cancelled();
+      const auto found = sink_.find(number, random_.drawn(), pool_);
+      if (!found) return fail(found.error());
+      if (found->has_value()) {
+        random_.skip((*found)->draws - random_.drawn());
+        progress_.add(0, planned.output_bytes());
+        continue;
+      }
+      auto status = compute(number, planned);
       if (!status) return fail(std::move(status.error()).with_context("tensor " + planned.name));
-      status = journal_.append({digest_of(planned), not_finite_.load(), random_.drawn()});
-      if (!status) return status;
     }
     progress_.finish();
     return {};
   }
 
  private:
-  void begin_digest(const PlannedTensor& planned) {
-    leaves_.assign(checkpoint::digest_chunk_count(bytes_of(planned)), Digest());
-  }
-  Digest digest_of(const PlannedTensor& planned) const {
-    return checkpoint::tensor_digest(planned.name, planned.output, planned.shape, leaves_);
-  }
-  static std::uint64_t bytes_of(const PlannedTensor& planned) {
-    return planned.elements * tensor::byte_size(planned.output);
+  static tl::unexpected<Error> cancelled() {
+    return fail(ErrorCode::kCancelled, "the merge was cancelled");
   }
 
-  // Of what an earlier run finished, keeps the part that is on disk as the journal says.
-  Status check_finished() {
-    std::size_t sound = 0;
-    for (const FinishedTensor& finished : journal_.finished()) {
-      if (stop_.stop_requested()) return fail(ErrorCode::kCancelled, "the merge was cancelled");
-      if (sound == plan_.tensors.size()) break;  // a journal that was tampered with
-      const PlannedTensor& planned = plan_.tensors[sound];
-      if (!read_back(sound, planned) || digest_of(planned) != finished.digest) break;
-      progress_.add(0, bytes_of(planned));
-      ++sound;
+  Status compute(std::size_t number, const PlannedTensor& planned) {
+    not_finite_ = 0;
+    if (digests_) leaves_.assign(checkpoint::digest_chunk_count(planned.output_bytes()), Digest());
+    if (auto status = sink_.begin(number); !status) return status;
+    if (auto status = run_tensor(number, planned); !status) return status;
+    FinishedTensor finished{{}, not_finite_.load(), random_.drawn()};
+    if (digests_) {
+      finished.digest =
+          checkpoint::tensor_digest(planned.name, planned.output, planned.shape, leaves_);
     }
-    if (sound > 0) random_.skip(journal_.finished()[sound - 1].draws);
-    return journal_.truncate(sound);
-  }
-
-  Status read_back(std::size_t number, const PlannedTensor& planned) {
-    constexpr std::uint64_t kPieceBytes = 16 * checkpoint::kDigestChunkBytes;
-    const std::uint64_t bytes = bytes_of(planned);
-    begin_digest(planned);
-    std::atomic<bool> failed = false;
-    pool_.for_each((bytes + kPieceBytes - 1) / kPieceBytes, [&](unsigned, std::size_t piece) {
-      const std::uint64_t offset = piece * kPieceBytes;
-      std::vector<std::byte> data(std::min(kPieceBytes, bytes - offset));
-      if (!writer_.read(number, offset, data)) failed = true;
-      hash(offset, data);
-    });
-    if (failed) return fail(ErrorCode::kIo, "cannot read " + planned.name + " back");
-    return {};
+    return sink_.finish(number, finished);
   }
 
   void hash(std::uint64_t offset, std::span<const std::byte> data) {
@@ -155,7 +135,7 @@ class Execution {
     const std::uint64_t element = tensor::byte_size(planned.output);
     const std::uint64_t bytes = planned.elements * element;
     for (std::uint64_t offset = 0; offset < bytes; offset += first.size()) {
-      if (stop_.stop_requested()) return fail(ErrorCode::kCancelled, "the merge was cancelled");
+      if (stop_.stop_requested()) return cancelled();
       const auto size =
           static_cast<std::size_t>(std::min<std::uint64_t>(first.size(), bytes - offset));
       const std::span<std::byte> expected(first.data(), size);
@@ -176,16 +156,16 @@ class Execution {
 
   Status emit(unsigned worker, std::size_t number, const PlannedTensor& planned,
               std::uint64_t offset, std::span<const std::byte> raw) {
-    hash(offset, raw);
+    if (digests_) hash(offset, raw);
     not_finite_ += tensor::count_not_finite(planned.output, raw);
-    if (auto status = writer_.write(number, offset, raw); !status) return status;
+    if (auto status = sink_.write(number, offset, raw); !status) return status;
     progress_.add(worker, raw.size());
     return {};
   }
 
   const MergePlan& plan_;
-  safetensors::ShardedWriter& writer_;
-  Journal& journal_;
+  TensorSink& sink_;
+  bool digests_;
   BufferPlan buffers_;
   ThreadPool pool_;
   std::vector<TileBuffers<float>> floats_;
@@ -201,10 +181,9 @@ class Execution {
 
 }  // namespace
 
-Status write_tensors(const MergePlan& plan, const MergeOptions& options,
-                     safetensors::ShardedWriter& writer, Journal& journal,
+Status merge_tensors(const MergePlan& plan, const MergeOptions& options, TensorSink& sink,
                      const ProgressSink& progress, std::stop_token stop) {
-  return Execution(plan, options, writer, journal, progress, std::move(stop)).run();
+  return Execution(plan, options, sink, progress, std::move(stop)).run();
 }
 
 }  // namespace crucible::plan

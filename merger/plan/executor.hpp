@@ -8,19 +8,21 @@
 
 #include "merger/base/progress.hpp"
 #include "merger/plan/buffers.hpp"
-#include "merger/plan/journal.hpp"
 #include "merger/plan/merge_plan.hpp"
 #include "merger/plan/output_folder.hpp"
-#include "merger/safetensors/writer.hpp"
+#include "merger/plan/tensor_sink.hpp"
 
 namespace crucible::plan {
 
-// Computes and writes every tensor of the plan, in plan order, tile by tile. `writer` was made for
-// the plan's tensors in the same order. Tensors that the journal calls finished, and whose bytes
-// are as it says, are left; every other one is added to it. Errors: reading, writing, kCancelled.
-Status write_tensors(const MergePlan& plan, const MergeOptions& options,
-                     safetensors::ShardedWriter& writer, Journal& journal,
+// Computes every tensor of the plan, in plan order, tile by tile, into `sink`; those that it has
+// already are left. Errors: reading, those of the sink, kCancelled.
+Status merge_tensors(const MergePlan& plan, const MergeOptions& options, TensorSink& sink,
                      const ProgressSink& progress, std::stop_token stop);
+
+// What a merge has to tell beside its tensors: the plan's warnings, and tensors with values that
+// are not finite. `results` by tensor of the plan.
+std::vector<std::string> warnings_of(const MergePlan& plan,
+                                     const std::vector<FinishedTensor>& results);
 
 // What the output will be and whether it fits beside `out_parent`; kNoSpace when it does not.
 Result<Preflight> describe_plan(const MergePlan& plan, const MergeOptions& options,

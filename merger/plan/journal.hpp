@@ -8,18 +8,13 @@
 
 #include "merger/base/digest.hpp"
 #include "merger/base/io.hpp"
+#include "merger/plan/tensor_sink.hpp"
 
 // What of a merge is done, kept beside the weights while they are written, so that a merge that was
 // killed goes on where it stopped. One JSON line for what is merged (recipe, options, input files),
 // then one for each finished tensor, in plan order. Lines are not synced: whoever goes on checks
 // the bytes of every tensor named here against its digest, and drops what does not hold.
 namespace crucible::plan {
-
-struct FinishedTensor {
-  Digest digest;                 // checkpoint::tensor_digest
-  std::uint64_t not_finite = 0;  // NaN and infinities
-  std::uint64_t draws = 0;       // random numbers drawn since the merge began
-};
 
 class Journal {
  public:

@@ -5,6 +5,7 @@
 
 #include "merger/checkpoint/content_digest.hpp"
 #include "merger/plan/executor.hpp"
+#include "merger/plan/folder_sink.hpp"
 #include "merger/plan/open_output.hpp"
 #include "merger/plan/output_folder.hpp"
 
@@ -13,6 +14,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint64_t kSideFileBytes = 16ULL << 20;  // tokenizer, configuration
+
+}  // namespace
 
 std::vector<std::string> warnings_of(const MergePlan& plan,
                                      const std::vector<FinishedTensor>& results) {
@@ -27,8 +30,6 @@ std::vector<std::string> warnings_of(const MergePlan& plan,
   }
   return warnings;
 }
-
-}  // namespace
 
 fs::path output_path(const fs::path& path) {
   std::error_code error;
@@ -101,7 +102,8 @@ Result<MergeReport> execute(const MergePlan& plan, const SideFileWriter& write_f
   const std::size_t resumed = output->journal.finished().size();
   const auto files = write_files(output->staging.path(), calls);
   if (!files) return fail(files.error());
-  auto status = write_tensors(plan, options, output->writer, output->journal, progress, stop);
+  FolderSink sink(plan, *output);
+  auto status = merge_tensors(plan, options, sink, progress, stop);
   if (status) status = output->writer.finish();
   if (status && stop.stop_requested())
     status = fail(ErrorCode::kCancelled, "the merge was cancelled");

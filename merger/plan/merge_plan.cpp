@@ -7,8 +7,7 @@ namespace crucible::plan {
 
 std::uint64_t MergePlan::output_bytes() const {
   std::uint64_t bytes = 0;
-  for (const PlannedTensor& planned : tensors)
-    bytes += planned.elements * tensor::byte_size(planned.output);
+  for (const PlannedTensor& planned : tensors) bytes += planned.output_bytes();
   return bytes;
 }
 
@@ -29,8 +28,7 @@ std::uint64_t MergePlan::parameters() const {
 tensor::DType MergePlan::main_dtype() const {
   std::map<tensor::DType, std::uint64_t> bytes;
   for (const PlannedTensor& planned : tensors) {
-    if (!planned.copied)
-      bytes[planned.output] += planned.elements * tensor::byte_size(planned.output);
+    if (!planned.copied) bytes[planned.output] += planned.output_bytes();
   }
   const auto most =
       std::ranges::max_element(bytes, {}, [](const auto& item) { return item.second; });

@@ -49,6 +49,8 @@ struct PlannedTensor {
   std::vector<PlannedInput> inputs;
   method::TensorTask task;  // task.dtype is the work type
   std::string order_key;    // tensors are merged and written in this order, then in plan order
+
+  std::uint64_t output_bytes() const { return elements * tensor::byte_size(output); }
 };
 
 struct MergePlan {

@@ -1,11 +1,10 @@
 #include "merger/plan/open_output.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <set>
 #include <string>
 #include <system_error>
+
+#include "merger/plan/tensor_keys.hpp"
 
 namespace crucible::plan {
 namespace fs = std::filesystem;
@@ -18,28 +17,10 @@ std::vector<safetensors::OutputTensor> outputs_of(const MergePlan& plan) {
   return outputs;
 }
 
-// Names, sizes and times of change of a folder's files.
-void add_files(Sha256& hash, const fs::path& folder) {
-  std::set<fs::path> files;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) files.insert(entry.path());
-  for (const fs::path& file : files) {
-    struct stat info{};
-    if (::stat(file.c_str(), &info) != 0) continue;
-    hash.field(file.string()).field(std::to_string(info.st_size));
-    hash.field(std::to_string(info.st_mtim.tv_sec) + "." + std::to_string(info.st_mtim.tv_nsec));
-  }
-}
-
-// Everything the bytes of the output depend on.
+// Everything the bytes of the files depend on.
 Digest identity_of(const MergePlan& plan, const MergeOptions& options) {
   Sha256 hash;
-  hash.field("merge " CRUCIBLE_VERSION).field(plan.identity).field(std::to_string(options.seed));
-  hash.field(method::name_of(options.compatibility)).field(std::to_string(options.shard_bytes));
-  hash.field(options.allow_nonfinite ? "allow_nonfinite" : "");
-  for (const PlannedModel& model : plan.models) {
-    for (const fs::path& folder : model.weights->folders()) add_files(hash, folder);
-  }
+  hash.field(merge_identity(plan, options).hex()).field(std::to_string(options.shard_bytes));
   return hash.finish();
 }
 
@@ -69,7 +50,8 @@ Result<OpenOutput> open_output(const MergePlan& plan, const MergeOptions& option
     auto journal = Journal::reopen(staging->path(), identity, calls);
     auto writer =
         safetensors::ShardedWriter::reopen(staging->path(), outputs, options.shard_bytes, calls);
-    if (journal && writer && remove_side_files(staging->path(), writer->shard_names()))
+    if (journal && writer && remove_side_files(staging->path(), writer->shard_names()) &&
+        journal->truncate(std::min(journal->finished().size(), plan.tensors.size())))
       return OpenOutput{std::move(*staging), std::move(*writer), std::move(*journal)};
     if (auto status = staging->clear(); !status) return fail(std::move(status.error()));
   }

@@ -62,6 +62,12 @@ Result<ordered_json> output_config(const MergePlan& plan, io::Syscalls& calls) {
   return config;
 }
 
+Result<std::string> config_text(const MergePlan& plan, io::Syscalls& calls) {
+  const auto config = output_config(plan, calls);
+  if (!config) return fail(config.error());
+  return config->dump(2) + "\n";
+}
+
 std::string model_card(const MergePlan& plan, const recipe::Recipe& recipe,
                        const std::string& title) {
   std::string card = "---\nbase_model:\n";
@@ -98,11 +104,10 @@ Result<WrittenFiles> write_side_files(const MergePlan& plan, const recipe::Recip
                                       const fs::path& folder, const std::string& title,
                                       io::Syscalls& calls) {
   WrittenFiles written;
-  const auto config = output_config(plan, calls);
+  const auto config = config_text(plan, calls);
   if (!config) return fail(config.error());
-  const std::string text = config->dump(2) + "\n";
-  written.config = json::parse(text);
-  if (auto status = io::write_new_file(folder / checkpoint::kConfigFile, text, calls); !status) {
+  written.config = json::parse(*config);
+  if (auto status = io::write_new_file(folder / checkpoint::kConfigFile, *config, calls); !status) {
     return fail(std::move(status.error()));
   }
   auto tokenizer = write_tokenizer_files(plan, folder, calls);

@@ -13,6 +13,9 @@ namespace crucible::plan {
 std::string model_card(const MergePlan& plan, const recipe::Recipe& recipe,
                        const std::string& title);
 
+// The text of the output's config.json.
+Result<std::string> config_text(const MergePlan& plan, io::Syscalls& calls = io::system());
+
 // Copies one file, synced; its digest.
 Result<Digest> copy_file(const std::filesystem::path& from, const std::filesystem::path& to,
                          io::Syscalls& calls);

@@ -28,13 +28,6 @@ constexpr std::array<std::string_view, 2> kTemplateFiles{"chat_template.jinja",
                                                          "chat_template.json"};
 constexpr std::string_view kGenerationFile = "generation_config.json";
 
-// A file of the output: copied, or written.
-struct SideFile {
-  fs::path copy_of;
-  std::string text;
-};
-using SideFiles = std::map<std::string, SideFile>;
-
 bool is_file(const fs::path& path) {
   std::error_code error;
   return fs::is_regular_file(path, error);
@@ -212,15 +205,19 @@ void fit_vocabulary(ordered_json& config, const MergePlan& plan) {
   }
 }
 
+Result<SideFiles> tokenizer_files(const MergePlan& plan, io::Syscalls& calls) {
+  auto files = plan.tokenizer ? built_files(plan, calls) : donor_files(plan);
+  if (!files || plan.chat_template.empty()) return files;
+  if (auto status = set_chat_template(*files, plan.chat_template, calls); !status)
+    return fail(std::move(status.error()));
+  return files;
+}
+
 Result<std::map<std::string, Digest>> write_tokenizer_files(const MergePlan& plan,
                                                             const fs::path& folder,
                                                             io::Syscalls& calls) {
-  auto files = plan.tokenizer ? built_files(plan, calls) : donor_files(plan);
-  if (!files) return fail(std::move(files.error()));
-  if (!plan.chat_template.empty()) {
-    if (auto status = set_chat_template(*files, plan.chat_template, calls); !status)
-      return fail(std::move(status.error()));
-  }
+  const auto files = tokenizer_files(plan, calls);
+  if (!files) return fail(files.error());
   std::map<std::string, Digest> written;
   for (const auto& [name, file] : *files) {
     if (!file.copy_of.empty()) {

@@ -28,8 +28,18 @@ bool align_inputs(const MergePlan& plan, const checkpoint::TensorTemplate& tenso
 // model's, the numbers of its special tokens.
 void fit_vocabulary(nlohmann::ordered_json& config, const MergePlan& plan);
 
-// Writes the output's tokenizer files into `folder`, synced: the plan's tokenizer, or the donor's
-// files as they are; with the plan's chat template. Their digests by file name.
+// A file of the output beside its weights: a copy of another file, or a text.
+struct SideFile {
+  std::filesystem::path copy_of;  // empty: `text` it is
+  std::string text;
+};
+using SideFiles = std::map<std::string, SideFile>;  // by file name
+
+// The output's tokenizer files: the plan's tokenizer, or the donor's files as they are; with the
+// plan's chat template.
+Result<SideFiles> tokenizer_files(const MergePlan& plan, io::Syscalls& calls = io::system());
+
+// Writes the output's tokenizer files into `folder`, synced. Their digests by file name.
 Result<std::map<std::string, Digest>> write_tokenizer_files(const MergePlan& plan,
                                                             const std::filesystem::path& folder,
                                                             io::Syscalls& calls);
