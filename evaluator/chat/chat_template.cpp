@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "evaluator/text/strings.hpp"
-#include "merger/base/io.hpp"
 
 // The rules are those of transformers 5 (tokenization_utils_base.py, utils/chat_template_utils.py).
 namespace crucible::chat {
@@ -19,20 +18,22 @@ constexpr std::array<const char*, 7> kSpecialTokens = {
     "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"};
 
 // A file that need not be there; nullopt then.
-Result<std::optional<std::string>> optional_text(const std::filesystem::path& file) {
-  Result<std::string> text = io::read_text(file, kFileLimit);
+Result<std::optional<std::string>> optional_text(const checkpoint::Documents& documents,
+                                                 std::string_view name) {
+  Result<std::string> text = documents.read(name, kFileLimit);
   if (text) return std::optional(std::move(*text));
   if (text.error().code == ErrorCode::kNotFound) return std::optional<std::string>();
   return fail(std::move(text.error()).with_context("reading the chat template"));
 }
 
 // The same as a JSON object, empty when there is none.
-Result<Json> optional_object(const std::filesystem::path& file) {
-  auto text = optional_text(file);
+Result<Json> optional_object(const checkpoint::Documents& documents, std::string_view name) {
+  auto text = optional_text(documents, name);
   if (!text) return fail(std::move(text.error()));
   if (!text->has_value()) return Json::object();
   Json value = Json::parse(**text, nullptr, false);
-  if (!value.is_object()) return fail(ErrorCode::kCorrupt, file.string() + " is no JSON object");
+  if (!value.is_object())
+    return fail(ErrorCode::kCorrupt, documents.place(name) + " is no JSON object");
   return value;
 }
 
@@ -60,23 +61,22 @@ Result<std::optional<std::string>> template_field(const Json& object, const std:
               file + ": chat_template has several templates and none is named \"default\"");
 }
 
-Result<std::string> find_source(const std::filesystem::path& folder, const Json& config) {
-  auto source = optional_text(folder / "chat_template.jinja");
+Result<std::string> find_source(const checkpoint::Documents& documents, const Json& config) {
+  auto source = optional_text(documents, "chat_template.jinja");
   if (!source) return fail(std::move(source.error()));
   if (!source->has_value()) {
-    const auto file = folder / "chat_template.json";
-    auto object = optional_object(file);
+    auto object = optional_object(documents, "chat_template.json");
     if (!object) return fail(std::move(object.error()));
-    source = template_field(*object, file.string());
+    source = template_field(*object, documents.place("chat_template.json"));
     if (!source) return fail(std::move(source.error()));
   }
   if (!source->has_value()) {
-    source = template_field(config, (folder / "tokenizer_config.json").string());
+    source = template_field(config, documents.place("tokenizer_config.json"));
     if (!source) return fail(std::move(source.error()));
   }
   if (source->has_value()) return std::move(**source);
   return fail(ErrorCode::kNotFound,
-              folder.string() +
+              documents.label() +
                   " has no chat template: neither chat_template.jinja nor a chat_template in "
                   "tokenizer_config.json");
 }
@@ -113,19 +113,19 @@ Result<std::string> cut_at_tag(std::string rendered, const std::string& last_con
 
 }  // namespace
 
-Result<ChatTemplate> ChatTemplate::load(const checkpoint::Checkpoint& checkpoint) {
-  return load_folder(checkpoint.folder());
+Result<ChatTemplate> ChatTemplate::load_folder(const std::filesystem::path& folder) {
+  return load(checkpoint::FolderDocuments(folder));
 }
 
-Result<ChatTemplate> ChatTemplate::load_folder(const std::filesystem::path& folder) {
-  auto config = optional_object(folder / "tokenizer_config.json");
+Result<ChatTemplate> ChatTemplate::load(const checkpoint::Documents& documents) {
+  auto config = optional_object(documents, "tokenizer_config.json");
   if (!config) return fail(std::move(config.error()));
-  auto map = optional_object(folder / "special_tokens_map.json");
+  auto map = optional_object(documents, "special_tokens_map.json");
   if (!map) return fail(std::move(map.error()));
-  auto source = find_source(folder, *config);
+  auto source = find_source(documents, *config);
   if (!source) return fail(std::move(source.error()));
   auto compiled = compile(std::move(*source), special_tokens(*config, *map));
-  if (!compiled) return fail(std::move(compiled.error()).with_context(folder.string()));
+  if (!compiled) return fail(std::move(compiled.error()).with_context(documents.label()));
   return compiled;
 }
 

@@ -6,7 +6,7 @@
 
 #include "evaluator/chat/chat_message.hpp"
 #include "evaluator/template/template.hpp"
-#include "merger/checkpoint/checkpoint.hpp"
+#include "merger/checkpoint/documents.hpp"
 
 // A checkpoint's chat template, as transformers' apply_chat_template renders it. Templates can ask
 // for the date (strftime_now): it is that of the machine, or SOURCE_DATE_EPOCH where that is set.
@@ -18,7 +18,7 @@ class ChatTemplate {
   // From chat_template.jinja, chat_template.json or tokenizer_config.json ("chat_template": a
   // string, or a list of named ones, of which "default" counts); special tokens from
   // tokenizer_config.json and special_tokens_map.json. kNotFound: there is none.
-  static Result<ChatTemplate> load(const checkpoint::Checkpoint& checkpoint);
+  static Result<ChatTemplate> load(const checkpoint::Documents& documents);
   // The same of a folder that need not hold weights, for a model that is computed elsewhere.
   static Result<ChatTemplate> load_folder(const std::filesystem::path& folder);
   // For tests and GGUF files.

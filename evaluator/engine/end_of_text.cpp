@@ -25,13 +25,15 @@ void add_ids(const nlohmann::json& config, std::vector<TokenId>& ids) {
 
 }  // namespace
 
-std::vector<TokenId> end_of_text_ids(const checkpoint::Checkpoint* checkpoint,
+std::vector<TokenId> end_of_text_ids(const checkpoint::Documents& documents,
+                                     const nlohmann::json& config,
                                      const tokenizer::TextCodec& codec) {
+  constexpr std::string_view kName = "generation_config.json";
   std::vector<TokenId> ids = codec.ends();
-  if (checkpoint == nullptr) return ids;
-  const auto generation = checkpoint::read_json_object(
-      checkpoint->folder() / "generation_config.json", checkpoint::kConfigLimitBytes);
-  add_ids(generation ? *generation : checkpoint->config(), ids);
+  const auto text = documents.read(kName, checkpoint::kConfigLimitBytes);
+  const auto generation =
+      text ? checkpoint::parse_json_object(*text, documents.place(kName)) : fail(text.error());
+  add_ids(generation ? *generation : config, ids);
   return ids;
 }
 

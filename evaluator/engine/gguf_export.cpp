@@ -78,19 +78,19 @@ Status sync_file(const fs::path& path, io::Syscalls& calls) {
 }
 
 // Weights that lose nothing of the checkpoint's, for the quantiser to start from.
-WeightType lossless_type(const checkpoint::Checkpoint& checkpoint, const ModelShape& shape) {
+WeightType lossless_type(const checkpoint::ModelSource& source, const ModelShape& shape) {
   bool all_f16 = true;
   bool all_bf16 = true;
-  for (const TensorPlan& plan : tensor_plans(checkpoint, shape)) {
+  for (const TensorPlan& plan : tensor_plans(source.tensors(), shape)) {
     if (plan.is_vector()) continue;
-    const tensor::DType dtype = checkpoint.find(plan.sources.front()).entry->dtype;
+    const tensor::DType dtype = source.tensors().find(plan.sources.front())->second.dtype;
     all_f16 = all_f16 && dtype == tensor::DType::kF16;
     all_bf16 = all_bf16 && dtype == tensor::DType::kBF16;
   }
   return all_f16 ? WeightType::kF16 : all_bf16 ? WeightType::kBF16 : WeightType::kF32;
 }
 
-WeightType written_type(const checkpoint::Checkpoint& checkpoint, const ModelShape& shape,
+WeightType written_type(const checkpoint::ModelSource& source, const ModelShape& shape,
                         GgufFileType type) {
   switch (type) {
     case GgufFileType::kF32:
@@ -102,7 +102,7 @@ WeightType written_type(const checkpoint::Checkpoint& checkpoint, const ModelSha
     case GgufFileType::kQ8_0:
       return WeightType::kQ8_0;
     case GgufFileType::kQ4KM:
-      return lossless_type(checkpoint, shape);
+      return lossless_type(source, shape);
   }
   return WeightType::kF32;
 }
@@ -130,21 +130,22 @@ Status refuse_existing(const fs::path& out) {
 
 // A checkpoint that has passed all checks, and its vocabulary.
 struct Source {
-  checkpoint::Checkpoint checkpoint;
+  checkpoint::StoredModel model;
   ModelShape shape;
   tokenizer::Tokenizer tokenizer;
   GgufVocabulary vocabulary;
 };
 
 Result<Source> read_source(const fs::path& folder) {
-  auto checkpoint = checkpoint::Checkpoint::open(folder);
-  if (!checkpoint) return fail(std::move(checkpoint.error()));
-  const auto shape = read_shape(*checkpoint);
+  auto model = checkpoint::StoredModel::open(folder);
+  if (!model) return fail(std::move(model.error()));
+  const auto shape = read_shape(*model);
   if (!shape) return fail(shape.error());
-  if (auto fits = check_tensors(*checkpoint, *shape); !fits) return fail(std::move(fits.error()));
-  auto tokenizer = tokenizer::Tokenizer::load(*checkpoint, shape->vocabulary);
+  if (auto fits = check_tensors(*model, *shape); !fits) return fail(std::move(fits.error()));
+  auto tokenizer =
+      tokenizer::Tokenizer::load(model->documents(), model->config(), shape->vocabulary);
   if (!tokenizer) return fail(std::move(tokenizer.error()));
-  auto vocabulary = read_vocabulary(*checkpoint, *tokenizer, shape->vocabulary);
+  auto vocabulary = read_vocabulary(model->checkpoint(), *tokenizer, shape->vocabulary);
   if (!vocabulary) return fail(std::move(vocabulary.error()));
   const auto fitted = fit_vocabulary(*vocabulary, gguf_architecture(*shape), *tokenizer);
   if (!fitted) return fail(fitted.error());
@@ -154,18 +155,17 @@ Result<Source> read_source(const fs::path& folder) {
                                    " tokens only; llama.cpp attends to all: results differ past "
                                    "them");
   }
-  return Source{std::move(*checkpoint), *shape, std::move(*tokenizer), std::move(*vocabulary)};
+  return Source{std::move(*model), *shape, std::move(*tokenizer), std::move(*vocabulary)};
 }
 
-Status write_file(const Source& source, WeightType weights, const std::string& name,
-                  const fs::path& path, const ProgressSink& progress, const std::stop_token& stop,
-                  io::Syscalls& calls) {
+Status write_file(Source& source, WeightType weights, const std::string& name, const fs::path& path,
+                  const ProgressSink& progress, const std::stop_token& stop, io::Syscalls& calls) {
   const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
   const Descriptor file(calls.open(path.c_str(), flags, 0666), calls);
   if (file.get() < 0) return fail(from_errno(errno, "cannot create " + path.string()));
   const GgufDescription description{name, file_type(weights), &source.vocabulary};
-  return write_gguf(source.checkpoint, source.shape, weights, file.get(), description, progress,
-                    stop, calls);
+  return write_gguf(source.model, source.shape, weights, file.get(), description, progress, stop,
+                    calls);
 }
 
 Status publish(const fs::path& file, const fs::path& out, io::Syscalls& calls) {
@@ -225,7 +225,7 @@ Result<GgufReport> export_gguf(const fs::path& folder, const fs::path& out,
   if (!source) return fail(source.error());
   auto staging = io::StagingFolder::create(out, calls);
   if (!staging) return fail(std::move(staging.error()));
-  const WeightType weights = written_type(source->checkpoint, source->shape, options.type);
+  const WeightType weights = written_type(source->model, source->shape, options.type);
   std::string name = options.name.empty() ? name_of(folder) : options.name;
   if (is_mistaken_for_phi3(name, source->vocabulary)) {
     source->vocabulary.warnings.push_back("the name " + name +

@@ -1,27 +1,21 @@
 #include "evaluator/engine/gguf_model.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <span>
-#include <thread>
 #include <utility>
 
 #include "evaluator/engine/gguf.hpp"
 #include "evaluator/engine/tensor_rows.hpp"
 #include "ggml.h"
-#include "merger/base/io.hpp"
+#include "merger/base/guarded.hpp"
+#include "merger/tensor/finite.hpp"
 
 namespace crucible::engine {
 namespace {
-
-// One tensor on its way.
-struct Placement {
-  TensorPlan plan;
-  GgufType type = GgufType::kF32;
-  std::uint64_t offset = 0;  // in the data section
-};
 
 Status write_all(int fd, std::span<const std::byte> data, std::uint64_t offset,
                  io::Syscalls& calls) {
@@ -145,52 +139,25 @@ void set_metadata(GgufHeader& header, const ModelShape& shape) {
   }
 }
 
-std::vector<Placement> place_tensors(GgufHeader& header, const checkpoint::Checkpoint& checkpoint,
-                                     const ModelShape& shape, WeightType weights) {
-  std::vector<Placement> placements;
-  for (TensorPlan& plan : tensor_plans(checkpoint, shape)) {
-    Placement placement;
-    const bool matrix = !plan.is_vector() && !plan.has(Change::kFloat32);
-    const bool output = plan.target == "output.weight" ||
-                        (shape.tied_embeddings && plan.target == "token_embd.weight");
-    if (matrix) placement.type = matrix_type(weights, plan.columns(), output);
-    const std::vector<std::uint64_t> extents(plan.shape.rbegin(), plan.shape.rend());
-    const std::uint64_t row =
-        plan.is_vector() ? sizeof(float) : row_bytes(placement.type, plan.columns());
-    placement.offset = header.add_tensor(plan.target, extents, placement.type, plan.rows() * row);
-    placement.plan = std::move(plan);
-    placements.push_back(std::move(placement));
-  }
-  return placements;
+GgufType type_of(const TensorPlan& plan, const ModelShape& shape, WeightType weights) {
+  if (plan.is_vector() || plan.has(Change::kFloat32)) return GgufType::kF32;
+  const bool output = plan.target == "output.weight" ||
+                      (shape.tied_embeddings && plan.target == "token_embd.weight");
+  return matrix_type(weights, plan.columns(), output);
 }
 
-// Rows are quantised by themselves, whatever the number of threads.
-void quantise(GgufType type, std::span<const float> values, std::uint64_t columns,
-              std::vector<std::byte>& out) {
-  constexpr std::uint64_t kSmall = 1U << 16;  // elements that one thread does soonest
+std::uint64_t target_row_bytes(const TensorPlan& plan, GgufType type) {
+  return plan.is_vector() ? sizeof(float) : row_bytes(type, plan.columns());
+}
+
+// The values as stored: themselves, or converted into `room`. Rows are quantised by themselves.
+Result<std::span<const std::byte>> encode(GgufType type, std::span<const float> values,
+                                          std::uint64_t columns, std::vector<std::byte>& room) {
+  if (type == GgufType::kF32) return std::as_bytes(values);
   const std::uint64_t rows = values.size() / columns;
-  const std::uint64_t most = values.size() < kSmall ? 1 : std::thread::hardware_concurrency();
-  const std::uint64_t threads = std::clamp<std::uint64_t>(most, 1, rows);
-  const auto part = [&](std::uint64_t first, std::uint64_t count) {
-    ggml_quantize_chunk(static_cast<ggml_type>(type), values.data(), out.data(),
-                        static_cast<std::int64_t>(first * columns),
-                        static_cast<std::int64_t>(count), static_cast<std::int64_t>(columns),
-                        nullptr);
-  };
-  const std::uint64_t each = (rows + threads - 1) / threads;
-  std::vector<std::jthread> workers;
-  for (std::uint64_t first = each; first < rows; first += each) {
-    workers.emplace_back(part, first, std::min(each, rows - first));
-  }
-  part(0, std::min(each, rows));
-}
-
-Result<std::vector<std::byte>> encode(GgufType type, std::span<const float> values,
-                                      std::uint64_t columns) {
-  std::vector<std::byte> out(values.size() / columns * row_bytes(type, columns));
+  room.resize(rows * row_bytes(type, columns));
   switch (type) {
     case GgufType::kF32:
-      std::memcpy(out.data(), values.data(), out.size());
       break;
     case GgufType::kF16: {
       constexpr float kLargest = 65504;
@@ -198,115 +165,187 @@ Result<std::vector<std::byte>> encode(GgufType type, std::span<const float> valu
       if (!std::ranges::all_of(values, fits)) {
         return fail(ErrorCode::kUnsupported, "holds weights beyond the range of f16; use f32");
       }
-      tensor::from_float32(tensor::DType::kF16, values, out);
+      tensor::from_float32(tensor::DType::kF16, values, room);
       break;
     }
     case GgufType::kBF16:
-      tensor::from_float32(tensor::DType::kBF16, values, out);
+      tensor::from_float32(tensor::DType::kBF16, values, room);
       break;
     case GgufType::kQ5_0:
     case GgufType::kQ8_0:
     case GgufType::kQ4K:
     case GgufType::kQ6K:
-      quantise(type, values, columns, out);
+      ggml_quantize_chunk(static_cast<ggml_type>(type), values.data(), room.data(), 0,
+                          static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns),
+                          nullptr);
       break;
   }
-  return out;
+  return std::span<const std::byte>(room);
 }
-
-// Where tensors go: the file, and who is told and asked in between.
-struct Sink {
-  int fd;
-  std::uint64_t data_start;
-  std::uint64_t total;
-  const ProgressSink& progress;
-  const std::stop_token& stop;
-  io::Syscalls& calls;
-};
 
 // `first` is the target row at which the values begin.
 Status check_finite(std::span<const float> values, const TensorPlan& plan, const ModelShape& shape,
                     std::uint64_t first) {
+  if (tensor::count_not_finite(tensor::DType::kF32, std::as_bytes(values)) == 0) return {};
   const auto bad = std::ranges::find_if(values, [](float value) { return !std::isfinite(value); });
-  if (bad == values.end()) return {};
   const auto row = first + static_cast<std::uint64_t>(bad - values.begin()) / plan.columns();
   return fail(ErrorCode::kCorrupt,
               plan.sources[source_row(plan, shape, row).source] + " holds NaN or infinite weights");
 }
 
-Status copy_tensor(const checkpoint::Checkpoint& checkpoint, const ModelShape& shape,
-                   const Placement& placement, const Sink& sink) {
-  const TensorPlan& plan = placement.plan;
-  TensorRows rows(checkpoint, plan, shape);
-  const std::uint64_t out_row =
-      plan.is_vector() ? sizeof(float) : row_bytes(placement.type, plan.columns());
-  std::uint64_t row = 0;
-  while (row < plan.rows()) {
-    const auto block = rows.read(row);
-    if (!block) return fail(Error(block.error()).with_context(plan.sources.front()));
-    if (auto finite = check_finite(*block, plan, shape, row); !finite) return finite;
-    const auto encoded = encode(placement.type, *block, plan.columns());
-    if (!encoded) return fail(Error(encoded.error()).with_context(plan.sources.front()));
-    const std::uint64_t to = sink.data_start + placement.offset + row * out_row;
-    if (auto written = write_all(sink.fd, *encoded, to, sink.calls); !written) return written;
-    if (sink.progress) sink.progress({"write", to + encoded->size(), sink.total, "bytes"});
-    if (sink.stop.stop_requested()) {
-      return fail(ErrorCode::kCancelled, "writing the model was cancelled");
-    }
-    row += block->size() / plan.columns();
+// The first failure of several threads.
+class FirstFailure {
+ public:
+  bool happened() const { return happened_.load(std::memory_order_relaxed); }
+  void keep(Error error) {
+    happened_.store(true, std::memory_order_relaxed);
+    error_.with([&](std::optional<Error>& first) {
+      if (!first) first = std::move(error);
+    });
   }
-  return {};
-}
+  Status status() {
+    return error_.with([](std::optional<Error>& first) -> Status {
+      if (first) return fail(std::move(*first));
+      return {};
+    });
+  }
 
-// Divisors of rope frequencies and where they go.
-struct Divisors {
-  std::vector<float> values;
-  std::uint64_t offset = 0;
+ private:
+  std::atomic<bool> happened_ = false;
+  Guarded<std::optional<Error>> error_;
 };
-
-std::vector<Divisors> place_divisors(GgufHeader& header, const ModelShape& shape) {
-  std::vector<Divisors> all;
-  const auto add = [&](const char* name, std::vector<float> values) {
-    if (values.empty()) return;
-    const std::uint64_t offset =
-        header.add_tensor(name, {values.size()}, GgufType::kF32, values.size() * sizeof(float));
-    all.push_back({std::move(values), offset});
-  };
-  add("rope_freqs.weight", rope_divisors(shape.rope));
-  add("rope_factors_short.weight", shape.rope.scaling.short_factors);
-  add("rope_factors_long.weight", shape.rope.scaling.long_factors);
-  return all;
-}
 
 }  // namespace
 
 const std::string& gguf_architecture(const ModelShape& shape) { return shape.architecture->gguf; }
 
-Status write_gguf(const checkpoint::Checkpoint& checkpoint, const ModelShape& shape,
-                  WeightType weights, int fd, const GgufDescription& description,
-                  const ProgressSink& progress, const std::stop_token& stop, io::Syscalls& calls) {
+GgufImage::GgufImage(const checkpoint::ModelSource& source, const ModelShape& shape,
+                     WeightType weights, const GgufDescription& description)
+    : shape_(shape) {
   GgufHeader header;
-  set_metadata(header, shape);
+  set_metadata(header, shape_);
   set_description(header, description);
-  const auto placements = place_tensors(header, checkpoint, shape, weights);
-  const auto divisors = place_divisors(header, shape);
-  const std::string head = header.serialize();
-  const std::uint64_t total = head.size() + header.data_bytes();
-  if (calls.ftruncate(fd, static_cast<std::int64_t>(total)) != 0) {
+  for (TensorPlan& plan : tensor_plans(source.tensors(), shape_)) {
+    Placement placement{{}, type_of(plan, shape_, weights), 0};
+    const std::vector<std::uint64_t> extents(plan.shape.rbegin(), plan.shape.rend());
+    placement.offset = header.add_tensor(plan.target, extents, placement.type,
+                                         plan.rows() * target_row_bytes(plan, placement.type));
+    for (std::size_t i = 0; i < plan.sources.size(); ++i)
+      uses_[plan.sources[i]].push_back({placements_.size(), i});
+    placement.plan = std::move(plan);
+    placements_.push_back(std::move(placement));
+  }
+  const auto add = [&](const char* name, std::vector<float> values) {
+    if (values.empty()) return;
+    const std::uint64_t offset =
+        header.add_tensor(name, {values.size()}, GgufType::kF32, values.size() * sizeof(float));
+    divisors_.push_back({std::move(values), offset});
+  };
+  add("rope_freqs.weight", rope_divisors(shape_.rope));
+  add("rope_factors_short.weight", shape_.rope.scaling.short_factors);
+  add("rope_factors_long.weight", shape_.rope.scaling.long_factors);
+  head_ = header.serialize();
+  bytes_ = head_.size() + header.data_bytes();
+}
+
+Status GgufImage::write_head(const GgufFile& file) const {
+  if (file.calls.ftruncate(file.fd, static_cast<std::int64_t>(bytes_)) != 0) {
     return fail(from_errno(errno, "reserving space for the model"));
   }
-  if (auto written = write_all(fd, std::as_bytes(std::span(head)), 0, calls); !written) {
-    return written;
-  }
-  const Sink sink{fd, head.size(), total, progress, stop, calls};
-  for (const Placement& placement : placements) {
-    if (auto copied = copy_tensor(checkpoint, shape, placement, sink); !copied) return copied;
-  }
-  for (const auto& [values, offset] : divisors) {
+  auto written = write_all(file.fd, std::as_bytes(std::span(head_)), 0, file.calls);
+  for (const auto& [values, offset] : divisors_) {
+    if (!written) break;
     const auto bytes = std::as_bytes(std::span(values));
-    if (auto written = write_all(fd, bytes, head.size() + offset, calls); !written) return written;
+    written = write_all(file.fd, bytes, head_.size() + offset, file.calls);
+  }
+  return written;
+}
+
+Status GgufImage::write_tensor(const std::string& name, const checkpoint::TensorSource& tensor,
+                               const GgufFile& file, ThreadPool& pool) const {
+  const auto uses = uses_.find(name);
+  if (uses == uses_.end()) return {};
+  for (const Use& use : uses->second) {
+    if (auto written = write_part(use, tensor, file, pool); !written)
+      return fail(std::move(written.error()).with_context(name));
   }
   return {};
+}
+
+Status GgufImage::write_part(const Use& use, const checkpoint::TensorSource& tensor,
+                             const GgufFile& file, ThreadPool& pool) const {
+  const Placement& placement = placements_[use.placement];
+  const TensorPlan& plan = placement.plan;
+  const std::uint64_t row = target_row_bytes(plan, placement.type);
+  const std::uint64_t start = head_.size() + placement.offset;
+  const auto pieces = row_pieces(plan, shape_, use.source);
+  struct Room {
+    TensorRows rows;
+    std::vector<std::byte> encoded;
+  };
+  std::vector<Room> rooms(pool.workers(), Room{TensorRows(plan, shape_), {}});
+  FirstFailure failure;
+  pool.for_each(pieces.size(), [&](unsigned worker, std::size_t index) {
+    if (failure.happened()) return;
+    const RowRange& piece = pieces[index];
+    const auto write = [&]() -> Status {
+      if (file.stop.stop_requested())
+        return fail(ErrorCode::kCancelled, "writing the model was cancelled");
+      const auto values = rooms[worker].rows.read(tensor, piece);
+      if (!values) return fail(values.error());
+      if (auto finite = check_finite(*values, plan, shape_, piece.first); !finite) return finite;
+      const auto bytes = encode(placement.type, *values, plan.columns(), rooms[worker].encoded);
+      if (!bytes) return fail(bytes.error());
+      return write_all(file.fd, *bytes, start + piece.first * row, file.calls);
+    };
+    if (auto written = write(); !written) failure.keep(std::move(written.error()));
+  });
+  return failure.status();
+}
+
+namespace {
+
+// Writes what it is handed, and tells how far it is.
+class ImageWriter final : public checkpoint::TensorVisitor {
+ public:
+  ImageWriter(const GgufImage& image, const GgufFile& file, std::uint64_t tensors_bytes,
+              const ProgressSink& progress)
+      : image_(image), file_(file), total_(tensors_bytes), progress_(progress), pool_(0) {}
+
+  Status take(const std::string& name, const checkpoint::TensorSource& tensor,
+              const std::optional<Digest>&) override {
+    if (auto written = image_.write_tensor(name, tensor, file_, pool_); !written) return written;
+    done_ += tensor::element_count(tensor.shape()).value_or(0) * tensor::byte_size(tensor.dtype());
+    if (progress_) progress_({"write", done_, total_, "bytes"});
+    return {};
+  }
+
+ private:
+  const GgufImage& image_;
+  const GgufFile& file_;
+  std::uint64_t done_ = 0;
+  std::uint64_t total_;
+  const ProgressSink& progress_;
+  ThreadPool pool_;
+};
+
+std::uint64_t stored_bytes(const checkpoint::TensorHeaders& tensors) {
+  std::uint64_t bytes = 0;
+  for (const auto& [name, header] : tensors)
+    bytes += tensor::element_count(header.shape).value_or(0) * tensor::byte_size(header.dtype);
+  return bytes;
+}
+
+}  // namespace
+
+Status write_gguf(checkpoint::ModelSource& source, const ModelShape& shape, WeightType weights,
+                  int fd, const GgufDescription& description, const ProgressSink& progress,
+                  const std::stop_token& stop, io::Syscalls& calls) {
+  const GgufImage image(source, shape, weights, description);
+  const GgufFile file{fd, stop, calls};
+  if (auto written = image.write_head(file); !written) return written;
+  ImageWriter writer(image, file, stored_bytes(source.tensors()), progress);
+  return source.visit(writer, {}, stop);
 }
 
 }  // namespace crucible::engine

@@ -7,7 +7,7 @@
 #include <optional>
 #include <utility>
 
-#include "evaluator/engine/llama_loading.hpp"
+#include "evaluator/engine/weight_memory.hpp"
 #include "evaluator/tokenizer/tokenizer.hpp"
 #include "ggml-backend.h"
 #include "llama.h"
@@ -123,10 +123,10 @@ bool stop_requested(void* stop) { return static_cast<std::stop_token*>(stop)->st
 
 class LlamaPromptModel final : public moe::PromptModel {
  public:
-  LlamaPromptModel(checkpoint::Checkpoint checkpoint, tokenizer::Tokenizer tokenizer,
+  LlamaPromptModel(checkpoint::StoredModel source, tokenizer::Tokenizer tokenizer,
                    const HiddenStateOptions& options)
-      : checkpoint_(std::move(checkpoint)), tokenizer_(std::move(tokenizer)), options_(options) {
-    const SpecialTokens special(checkpoint_.folder());
+      : source_(std::move(source)), tokenizer_(std::move(tokenizer)), options_(options) {
+    const SpecialTokens special(source_.checkpoint().folder());
     const std::string bos = special.spelling("bos_token", "<s>");
     const std::string eos = special.spelling("eos_token", "</s>");
     const auto bos_id = tokenizer_.token_to_id(bos);
@@ -174,15 +174,15 @@ class LlamaPromptModel final : public moe::PromptModel {
  private:
   Status load() {
     if (model_) return {};
-    const auto shape = read_shape(checkpoint_);
+    const auto shape = read_shape(source_);
     if (!shape) return fail(shape.error());
     if (!shape->architecture->plain_input) {
       return fail(ErrorCode::kUnsupported, "hidden states of " + model_type(*shape) +
                                                " models are not computed by this engine");
     }
     shape_ = *shape;
-    if (auto fits = check_tensors(checkpoint_, shape_); !fits) return fits;
-    auto model = load_weights(checkpoint_, shape_, options_.weights);
+    if (auto fits = check_tensors(source_, shape_); !fits) return fits;
+    auto model = WeightMemory().load(source_, shape_, options_.weights, 0);
     if (!model) return fail(std::move(model.error()));
     model_ = std::move(*model);
     return {};
@@ -202,7 +202,7 @@ class LlamaPromptModel final : public moe::PromptModel {
     params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
     params.no_perf = true;
     params.n_threads =
-        static_cast<std::int32_t>(thread_count(options_.threads, checkpoint_.parameter_count()));
+        static_cast<std::int32_t>(thread_count(options_.threads, source_.parameter_count()));
     params.n_threads_batch = params.n_threads;
     params.abort_callback = stop_requested;
     params.abort_callback_data = &stop;
@@ -243,7 +243,7 @@ class LlamaPromptModel final : public moe::PromptModel {
 
   // What enters the first layer: rows of the embedding, as stored.
   Status add_embeddings(const TokenIds& ids, StateCapture& capture) const {
-    const checkpoint::TensorLocation found = checkpoint_.find("model.embed_tokens.weight");
+    const checkpoint::TensorLocation found = source_.checkpoint().find("model.embed_tokens.weight");
     const std::size_t element = tensor::byte_size(found.entry->dtype);
     std::vector<std::byte> raw(shape_.hidden * element);
     std::vector<float> row(shape_.hidden);
@@ -256,29 +256,30 @@ class LlamaPromptModel final : public moe::PromptModel {
     return {};
   }
 
-  checkpoint::Checkpoint checkpoint_;
+  checkpoint::StoredModel source_;
   ModelShape shape_;  // once the model is loaded
   tokenizer::Tokenizer tokenizer_;
   HiddenStateOptions options_;
   std::string bos_;  // "" without one
   std::optional<std::int32_t> padding_;
-  ModelHandle model_;  // empty until states are asked for
+  std::shared_ptr<llama_model> model_;  // empty until states are asked for
 };
 
 }  // namespace
 
 Result<std::unique_ptr<moe::PromptModel>> open_prompt_model(const std::filesystem::path& folder,
                                                             const HiddenStateOptions& options) {
-  auto checkpoint = checkpoint::Checkpoint::open(folder);
-  if (!checkpoint) return fail(std::move(checkpoint.error()));
-  const checkpoint::TensorLocation embedding = checkpoint->find("model.embed_tokens.weight");
+  auto source = checkpoint::StoredModel::open(folder);
+  if (!source) return fail(std::move(source.error()));
+  const checkpoint::TensorLocation embedding =
+      source->checkpoint().find("model.embed_tokens.weight");
   if (embedding.shard == nullptr || embedding.entry->shape.size() != 2) {
     return fail(ErrorCode::kUnsupported,
                 folder.string() + " has no embedding matrix model.embed_tokens.weight");
   }
-  auto tokenizer = tokenizer::Tokenizer::load(*checkpoint, embedding.entry->shape[0]);
+  auto tokenizer = tokenizer::Tokenizer::load(source->checkpoint(), embedding.entry->shape[0]);
   if (!tokenizer) return fail(std::move(tokenizer.error()));
-  return std::make_unique<LlamaPromptModel>(std::move(*checkpoint), std::move(*tokenizer), options);
+  return std::make_unique<LlamaPromptModel>(std::move(*source), std::move(*tokenizer), options);
 }
 
 }  // namespace crucible::engine

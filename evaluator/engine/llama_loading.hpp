@@ -32,11 +32,6 @@ void forget_complaint();
 std::string engine_name();
 std::string with_complaint(std::string message);
 
-// The checkpoint as GGUF in anonymous memory, which llama.cpp maps: no file, no second copy. The
-// tensors must have passed check_tensors.
-Result<ModelHandle> load_weights(const checkpoint::Checkpoint& checkpoint, const ModelShape& shape,
-                                 WeightType weights, std::uint32_t gpu_layers = 0);
-
 // A GGUF file of a model with this shape, mapped. kInvalidArgument: it has other sizes. NaN and
 // infinite weights are kCorrupt.
 Result<ModelHandle> load_weights_file(const std::filesystem::path& file, const ModelShape& shape,

@@ -9,7 +9,6 @@
 #include "evaluator/chat/chat_template.hpp"
 #include "evaluator/engine/batch_plan.hpp"
 #include "evaluator/engine/decoder.hpp"
-#include "evaluator/engine/end_of_text.hpp"
 #include "evaluator/engine/generation.hpp"
 #include "evaluator/engine/likelihood.hpp"
 #include "evaluator/engine/opened_model.hpp"
@@ -63,15 +62,7 @@ std::vector<RankedToken> top_tokens(std::span<const float> logits, const LogitSu
   return top;
 }
 
-Result<chat::ChatTemplate> template_of(const OpenedModel& opened) {
-  Result<chat::ChatTemplate> found = fail(ErrorCode::kNotFound, "");
-  if (opened.checkpoint) {
-    found = chat::ChatTemplate::load(*opened.checkpoint);
-  } else if (!opened.gguf_chat_template.empty()) {
-    found = chat::ChatTemplate::compile(
-        opened.gguf_chat_template,
-        {{"bos_token", opened.codec->bos_text()}, {"eos_token", opened.codec->eos_text()}});
-  }
+Result<chat::ChatTemplate> usable(Result<chat::ChatTemplate> found) {
   if (!found && found.error().code == ErrorCode::kNotFound) {
     return fail(ErrorCode::kUnsupported, "the model has no chat template");
   }
@@ -83,9 +74,7 @@ class LlamaModel final : public LanguageModel, public TokenModel {
   LlamaModel(OpenedModel opened, const LlamaOptions& options)
       : opened_(std::move(opened)),
         options_(options),
-        end_tokens_(
-            end_of_text_ids(opened_.checkpoint ? &*opened_.checkpoint : nullptr, *opened_.codec)),
-        template_(template_of(opened_)) {}
+        template_(usable(std::move(opened_.chat_template))) {}
 
   const ModelDescription& description() const override { return opened_.description; }
   ComputeAccount account() const override { return account_; }
@@ -169,7 +158,7 @@ class LlamaModel final : public LanguageModel, public TokenModel {
 
   TokenModel* token_model() override { return this; }
   const tokenizer::TextCodec& codec() const override { return *opened_.codec; }
-  std::span<const TokenId> end_tokens() const override { return end_tokens_; }
+  std::span<const TokenId> end_tokens() const override { return opened_.end_tokens; }
 
   Result<std::vector<PromptScore>> score_prompts(std::span<const std::vector<TokenId>> prompts,
                                                  std::uint32_t top,
@@ -242,7 +231,7 @@ class LlamaModel final : public LanguageModel, public TokenModel {
     if (!decoder) return fail(std::move(decoder.error()));
     std::uint64_t done = 0;
     GenerationCounts counts;
-    auto results = generate_all(**decoder, prompts, end_tokens_, plan, counts, [&] {
+    auto results = generate_all(**decoder, prompts, opened_.end_tokens, plan, counts, [&] {
       ++done;
       if (call.progress) call.progress({"evaluate", done, prompts.size(), "requests"});
     });
@@ -341,7 +330,6 @@ class LlamaModel final : public LanguageModel, public TokenModel {
 
   OpenedModel opened_;
   LlamaOptions options_;
-  std::vector<TokenId> end_tokens_;
   Result<chat::ChatTemplate> template_;
   ComputeAccount account_;
   std::vector<std::string> until_;
@@ -353,6 +341,14 @@ class LlamaModel final : public LanguageModel, public TokenModel {
 Result<std::unique_ptr<LanguageModel>> load_llama_model(const std::filesystem::path& path,
                                                         const LlamaOptions& options) {
   auto opened = open_model(path, options);
+  if (!opened) return fail(std::move(opened.error()));
+  return std::make_unique<LlamaModel>(std::move(*opened), options);
+}
+
+Result<std::unique_ptr<LanguageModel>> load_llama_model(checkpoint::ModelSource& source,
+                                                        const LlamaOptions& options,
+                                                        const LoadContext& context) {
+  auto opened = open_model(source, options, context);
   if (!opened) return fail(std::move(opened.error()));
   return std::make_unique<LlamaModel>(std::move(*opened), options);
 }

@@ -40,9 +40,15 @@ std::string list_of_types() {
   return text;
 }
 
-Result<const ArchitectureTable*> find_table(const checkpoint::Checkpoint& checkpoint) {
-  const std::string type = checkpoint.model_type();
-  const std::string architecture = checkpoint.architecture();
+std::string text_of(const json& value) {
+  return value.is_string() ? value.get<std::string>() : std::string();
+}
+
+Result<const ArchitectureTable*> find_table(const json& config) {
+  const std::string type = text_of(config.value("model_type", json()));
+  const json classes = config.value("architectures", json());
+  const std::string architecture =
+      classes.is_array() && !classes.empty() ? text_of(classes.front()) : std::string();
   for (const ArchitectureTable& table : architecture_tables()) {
     const bool fits = architecture.empty() ||
                       std::ranges::find(table.class_names, architecture) != table.class_names.end();
@@ -265,9 +271,9 @@ std::uint32_t ModelShape::longest() const {
   return most;
 }
 
-Result<ModelShape> read_shape(const checkpoint::Checkpoint& checkpoint) {
-  const json& whole = checkpoint.config();
-  const auto table = find_table(checkpoint);
+Result<ModelShape> read_shape(const checkpoint::ModelSource& source) {
+  const json& whole = source.config();
+  const auto table = find_table(whole);
   if (!table) return fail(table.error());
   if (auto supported = refuse_unsupported(whole, **table); !supported) {
     return fail(supported.error());
@@ -288,7 +294,7 @@ Result<ModelShape> read_shape(const checkpoint::Checkpoint& checkpoint) {
   shape.rope = std::move(*rope);
   if (config.faults().empty()) return shape;
   return fail(Error{ErrorCode::kInvalidArgument,
-                    checkpoint.folder().string() + ": config.json describes no possible model",
+                    source.label() + ": config.json describes no possible model",
                     std::move(config.faults())});
 }
 

@@ -7,7 +7,7 @@
 
 #include "evaluator/engine/architecture_table.hpp"
 #include "evaluator/engine/rope_scaling.hpp"
-#include "merger/checkpoint/checkpoint.hpp"
+#include "merger/checkpoint/model_source.hpp"
 
 // What a decoder-only checkpoint computes, as plain data: read from config.json by the table of its
 // architecture and held against the tensors before an engine sees any of it.
@@ -40,7 +40,7 @@ struct ModelShape {
 
 // kUnsupported names an architecture, rope type, activation or quantisation this build cannot
 // compute; kInvalidArgument lists every impossible value as `config.json <key>`.
-Result<ModelShape> read_shape(const checkpoint::Checkpoint& checkpoint);
+Result<ModelShape> read_shape(const checkpoint::ModelSource& source);
 
 // "llama", as in config.json.
 inline const std::string& model_type(const ModelShape& shape) {
@@ -72,12 +72,12 @@ struct SourceRow {
 };
 SourceRow source_row(const TensorPlan& plan, const ModelShape& shape, std::uint64_t target_row);
 
-// All tensors that a model of this shape consists of; of alternative names those that the
-// checkpoint has.
-std::vector<TensorPlan> tensor_plans(const checkpoint::Checkpoint& checkpoint,
+// All tensors that a model of this shape consists of; of alternative names those that
+// are there.
+std::vector<TensorPlan> tensor_plans(const checkpoint::TensorHeaders& tensors,
                                      const ModelShape& shape);
 
 // Every missing, misshapen, non-floating or unknown tensor, all at once: kCorrupt.
-Status check_tensors(const checkpoint::Checkpoint& checkpoint, const ModelShape& shape);
+Status check_tensors(const checkpoint::ModelSource& source, const ModelShape& shape);
 
 }  // namespace crucible::engine

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "evaluator/engine/end_of_text.hpp"
 #include "evaluator/engine/gguf_codec.hpp"
 #include "evaluator/tokenizer/tokenizer.hpp"
 #include "llama.h"
@@ -25,33 +26,18 @@ std::string_view dtype_name(WeightType weights) {
   return "";
 }
 
-Result<OpenedModel> open_folder(const std::filesystem::path& folder, const LlamaOptions& options) {
-  auto checkpoint = checkpoint::Checkpoint::open(folder);
-  if (!checkpoint) return fail(checkpoint.error());
-  const auto shape = read_shape(*checkpoint);
-  if (!shape) return fail(shape.error());
-  if (auto fits = check_tensors(*checkpoint, *shape); !fits) return fail(std::move(fits.error()));
-  const auto length = context_length(*shape, options.context_length);
-  if (!length) return fail(length.error());
-  auto tokenizer = tokenizer::Tokenizer::load(*checkpoint, shape->vocabulary);
-  if (!tokenizer) return fail(std::move(tokenizer.error()));
-  const bool from_file = !options.weights_file.empty();
-  auto model = from_file ? load_weights_file(options.weights_file, *shape, options.gpu_layers)
-                         : load_weights(*checkpoint, *shape, options.weights, options.gpu_layers);
-  if (!model) return fail(std::move(model.error()));
-  OpenedModel opened;
-  opened.description.engine = engine_name();
-  opened.description.architecture = model_type(*shape);
-  opened.description.dtype =
-      from_file ? weights_file_type(model->get()) : std::string(dtype_name(options.weights));
-  opened.description.context_length = *length;
-  opened.description.adds_bos = !tokenizer->prefix().empty();
-  opened.model = std::move(*model);
-  opened.codec = std::make_unique<tokenizer::Tokenizer>(std::move(*tokenizer));
-  opened.vocabulary = shape->vocabulary;
-  opened.threads = thread_count(options.threads, checkpoint->parameter_count());
-  opened.checkpoint = std::move(*checkpoint);
-  return opened;
+Result<std::shared_ptr<llama_model>> load_weights(checkpoint::ModelSource& source,
+                                                  const ModelShape& shape,
+                                                  const LlamaOptions& options,
+                                                  const LoadContext& context) {
+  if (!options.weights_file.empty()) {
+    return load_weights_file(options.weights_file, shape, options.gpu_layers)
+        .map([](ModelHandle&& model) { return std::shared_ptr<llama_model>(std::move(model)); });
+  }
+  WeightMemory own;
+  WeightMemory& memory = context.memory != nullptr ? *context.memory : own;
+  return memory.load(source, shape, options.weights, options.gpu_layers, context.progress,
+                     context.stop);
 }
 
 Result<OpenedModel> open_gguf(const std::filesystem::path& file, const LlamaOptions& options) {
@@ -77,17 +63,52 @@ Result<OpenedModel> open_gguf(const std::filesystem::path& file, const LlamaOpti
   opened.model = std::move(*model);
   opened.codec = std::move(*codec);
   opened.vocabulary = facts->shape.vocabulary;
-  opened.gguf_chat_template = std::move(facts->chat_template);
+  opened.end_tokens = opened.codec->ends();
+  if (!facts->chat_template.empty()) {
+    opened.chat_template = chat::ChatTemplate::compile(
+        facts->chat_template,
+        {{"bos_token", opened.codec->bos_text()}, {"eos_token", opened.codec->eos_text()}});
+  }
   return opened;
 }
 
 }  // namespace
 
+Result<OpenedModel> open_model(checkpoint::ModelSource& source, const LlamaOptions& options,
+                               const LoadContext& context) {
+  const auto shape = read_shape(source);
+  if (!shape) return fail(shape.error());
+  if (auto fits = check_tensors(source, *shape); !fits) return fail(std::move(fits.error()));
+  const auto length = context_length(*shape, options.context_length);
+  if (!length) return fail(length.error());
+  auto tokenizer =
+      tokenizer::Tokenizer::load(source.documents(), source.config(), shape->vocabulary);
+  if (!tokenizer) return fail(std::move(tokenizer.error()));
+  auto model = load_weights(source, *shape, options, context);
+  if (!model) return fail(std::move(model.error()));
+  OpenedModel opened;
+  opened.description.engine = engine_name();
+  opened.description.architecture = model_type(*shape);
+  opened.description.dtype = options.weights_file.empty() ? std::string(dtype_name(options.weights))
+                                                          : weights_file_type(model->get());
+  opened.description.context_length = *length;
+  opened.description.adds_bos = !tokenizer->prefix().empty();
+  opened.model = std::move(*model);
+  opened.codec = std::make_unique<tokenizer::Tokenizer>(std::move(*tokenizer));
+  opened.vocabulary = shape->vocabulary;
+  opened.threads = thread_count(options.threads, source.parameter_count());
+  opened.end_tokens = end_of_text_ids(source.documents(), source.config(), *opened.codec);
+  opened.chat_template = chat::ChatTemplate::load(source.documents());
+  return opened;
+}
+
 Result<OpenedModel> open_model(const std::filesystem::path& path, const LlamaOptions& options) {
   std::error_code ignored;
   const bool folder = std::filesystem::is_directory(path, ignored);
-  return path.extension() == ".gguf" && !folder ? open_gguf(path, options)
-                                                : open_folder(path, options);
+  if (path.extension() == ".gguf" && !folder) return open_gguf(path, options);
+  auto source = checkpoint::StoredModel::open(path);
+  if (!source) return fail(std::move(source.error()));
+  return open_model(*source, options, {});
 }
 
 }  // namespace crucible::engine

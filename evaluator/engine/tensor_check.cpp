@@ -33,22 +33,23 @@ bool is_redundant(const std::string& name, const ModelShape& shape) {
   return shape.tied_embeddings && is_output(name, table);
 }
 
-void check_one(const checkpoint::Checkpoint& checkpoint, const std::string& source,
+void check_one(const checkpoint::TensorHeaders& tensors, const std::string& source,
                const tensor::Shape& storage, std::vector<Fault>& faults) {
-  const checkpoint::TensorLocation found = checkpoint.find(source);
-  if (found.shard == nullptr) {
+  const auto found = tensors.find(source);
+  if (found == tensors.end()) {
     faults.push_back({source, "is missing", {}});
     return;
   }
-  if (found.entry->shape != storage) {
+  const checkpoint::TensorHeader& header = found->second;
+  if (header.shape != storage) {
     faults.push_back(
         {source,
-         "has shape " + text_of(found.entry->shape) + ", config.json makes it " + text_of(storage),
+         "has shape " + text_of(header.shape) + ", config.json makes it " + text_of(storage),
          {}});
   }
-  if (!tensor::is_floating(found.entry->dtype)) {
+  if (!tensor::is_floating(header.dtype)) {
     faults.push_back({source,
-                      "holds " + std::string(tensor::safetensors_name(found.entry->dtype)) +
+                      "holds " + std::string(tensor::safetensors_name(header.dtype)) +
                           ", not floating-point numbers",
                       "use a checkpoint in F32, BF16 or F16"});
   }
@@ -56,25 +57,25 @@ void check_one(const checkpoint::Checkpoint& checkpoint, const std::string& sour
 
 }  // namespace
 
-Status check_tensors(const checkpoint::Checkpoint& checkpoint, const ModelShape& shape) {
+Status check_tensors(const checkpoint::ModelSource& source, const ModelShape& shape) {
   std::vector<Fault> faults;
   std::set<std::string> known;
-  for (const TensorPlan& plan : tensor_plans(checkpoint, shape)) {
-    for (const std::string& source : plan.sources) {
-      if (known.insert(source).second) check_one(checkpoint, source, plan.storage, faults);
+  for (const TensorPlan& plan : tensor_plans(source.tensors(), shape)) {
+    for (const std::string& name : plan.sources) {
+      if (known.insert(name).second) check_one(source.tensors(), name, plan.storage, faults);
     }
   }
-  for (const std::string& name : checkpoint.tensor_names()) {
+  for (const auto& [name, header] : source.tensors()) {
     if (known.contains(name) || is_redundant(name, shape)) continue;
     faults.push_back({name, "is no part of a " + model_type(shape) + " of this config", {}});
   }
   if (faults.empty()) return {};
   const std::size_t count = faults.size();
   if (count > kFaultLimit) faults.resize(kFaultLimit);
-  return fail(Error{ErrorCode::kCorrupt,
-                    checkpoint.folder().string() + ": " + std::to_string(count) +
-                        " tensors do not fit config.json",
-                    std::move(faults)});
+  return fail(
+      Error{ErrorCode::kCorrupt,
+            source.label() + ": " + std::to_string(count) + " tensors do not fit config.json",
+            std::move(faults)});
 }
 
 }  // namespace crucible::engine

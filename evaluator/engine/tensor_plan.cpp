@@ -15,9 +15,9 @@ std::string replaced(std::string text, std::string_view variable, std::uint64_t 
 // Expands the rules of one layer, or of what lies outside the layers.
 class Expander {
  public:
-  Expander(const checkpoint::Checkpoint& checkpoint, const ModelShape& shape,
+  Expander(const checkpoint::TensorHeaders& tensors, const ModelShape& shape,
            std::vector<TensorPlan>& plans)
-      : checkpoint_(checkpoint), shape_(shape), plans_(plans) {}
+      : tensors_(tensors), shape_(shape), plans_(plans) {}
 
   void add(const TensorRule& rule, std::uint32_t layer, const Flags& flags) {
     if (!holds(rule.condition, flags)) return;
@@ -45,7 +45,7 @@ class Expander {
     const std::uint64_t count = size(rule.count);
     for (const std::string& name : rule.packed ? rule.packed->sources : kNone) {
       const std::string packed = replaced(name, "${layer}", layer);
-      if (checkpoint_.find(packed).shard == nullptr) continue;
+      if (!tensors_.contains(packed)) continue;
       plan.sources.push_back(packed);
       plan.packed_rows = size(rule.packed->rows);
       plan.packed_first = size(rule.packed->first);
@@ -59,7 +59,7 @@ class Expander {
     plan.shape.insert(plan.shape.begin(), count);
   }
 
-  // The first of the alternative names that the checkpoint has, else the first of all.
+  // The first of the alternative names that are there, else the first of all.
   std::string present(const std::vector<std::string>& names, std::uint32_t layer,
                       std::uint64_t expert) const {
     const auto& prefixes = shape_.architecture->prefixes;
@@ -67,11 +67,11 @@ class Expander {
     for (const std::string& name : names) {
       const std::string one = replaced(replaced(name, "${layer}", layer), "${expert}", expert);
       if (usual.empty()) usual = one;
-      if (checkpoint_.find(one).shard != nullptr) return one;
+      if (tensors_.contains(one)) return one;
       if (prefixes.empty() || !one.starts_with(prefixes.front())) continue;
       for (const std::string& prefix : prefixes) {
         const std::string other = prefix + one.substr(prefixes.front().size());
-        if (checkpoint_.find(other).shard != nullptr) return other;
+        if (tensors_.contains(other)) return other;
       }
     }
     return usual;
@@ -86,7 +86,7 @@ class Expander {
     return all;
   }
 
-  const checkpoint::Checkpoint& checkpoint_;
+  const checkpoint::TensorHeaders& tensors_;
   const ModelShape& shape_;
   std::vector<TensorPlan>& plans_;
 };
@@ -140,12 +140,12 @@ SourceRow source_row(const TensorPlan& plan, const ModelShape& shape, std::uint6
   return {row / each, row % each};
 }
 
-std::vector<TensorPlan> tensor_plans(const checkpoint::Checkpoint& checkpoint,
+std::vector<TensorPlan> tensor_plans(const checkpoint::TensorHeaders& tensors,
                                      const ModelShape& shape) {
   const ArchitectureTable& table = *shape.architecture;
   const auto dense = evaluate_size(table.dense_layers, shape.sizes);
   std::vector<TensorPlan> plans;
-  Expander expander(checkpoint, shape, plans);
+  Expander expander(tensors, shape, plans);
   const auto in_layers = [](const TensorRule& rule) {
     return rule.target.find("${layer}") != std::string::npos;
   };

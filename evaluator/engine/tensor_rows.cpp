@@ -1,53 +1,68 @@
 #include "evaluator/engine/tensor_rows.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace crucible::engine {
 namespace {
 
-constexpr std::uint64_t kChunkBytes = 4ULL << 20;
+constexpr std::uint64_t kPieceBytes = 4ULL << 20;
+
+bool moves_rows(const TensorPlan& plan) {
+  constexpr Change kMoves[] = {Change::kInterleave, Change::kUngroup, Change::kQueries,
+                               Change::kKeys, Change::kValues};
+  return plan.packed_rows > 0 ||
+         std::ranges::any_of(kMoves, [&](Change change) { return plan.has(change); });
+}
 
 }  // namespace
 
-TensorRows::TensorRows(const checkpoint::Checkpoint& checkpoint, const TensorPlan& plan,
-                       const ModelShape& shape)
-    : checkpoint_(checkpoint), plan_(plan), shape_(shape), columns_(plan.columns()) {
+std::vector<RowRange> row_pieces(const TensorPlan& plan, const ModelShape& shape,
+                                 std::size_t source) {
+  const std::uint64_t rows = plan.rows() / plan.sources.size();
+  const std::uint64_t first = source * rows;
+  if (plan.has(Change::kTranspose)) return {{first, rows}};
   // Whole heads, whose rows change places.
   const std::uint64_t unit = plan.has(Change::kInterleave) ? shape.head_size : 1;
-  chunk_ = std::max<std::uint64_t>(1, kChunkBytes / (columns_ * sizeof(float)) / unit) * unit;
+  const std::uint64_t most = kPieceBytes / (plan.columns() * sizeof(float)) / unit;
+  const std::uint64_t piece = std::max<std::uint64_t>(1, most) * unit;
+  std::vector<RowRange> pieces;
+  for (std::uint64_t row = 0; row < rows; row += piece)
+    pieces.push_back({first + row, std::min(piece, rows - row)});
+  return pieces;
 }
 
-Result<std::span<const float>> TensorRows::read(std::uint64_t row) {
-  const std::uint64_t rows = std::min(chunk_, plan_.rows() - row);
-  if (plan_.has(Change::kTranspose)) {
-    if (auto done = read_transposed(); !done) return fail(done.error());
-  } else if (auto done = read_span(row, rows); !done) {
-    return fail(done.error());
-  }
+Result<std::span<const float>> TensorRows::read(const checkpoint::TensorSource& source,
+                                                const RowRange& piece) {
+  auto done = plan_.has(Change::kTranspose) ? read_transposed(source) : read_span(source, piece);
+  if (!done) return fail(std::move(done.error()));
   add_and_scale(gathered_);
   return std::span<const float>(gathered_);
 }
 
-// Target rows that come from one source and lie close together there are read at once.
-Status TensorRows::read_span(std::uint64_t row, std::uint64_t rows) {
-  gathered_.resize(rows * columns_);
+// Target rows that lie close together in the source are read at once.
+Status TensorRows::read_span(const checkpoint::TensorSource& source, const RowRange& piece) {
+  gathered_.resize(piece.rows * columns_);
+  if (!moves_rows(plan_)) {
+    return read_run(source, source_row(plan_, shape_, piece.first).row, piece.rows, gathered_);
+  }
   std::uint64_t done = 0;
-  while (done < rows) {
-    const SourceRow first = source_row(plan_, shape_, row + done);
-    std::uint64_t low = first.row, high = first.row, count = 1;
-    while (done + count < rows) {
-      const SourceRow next = source_row(plan_, shape_, row + done + count);
+  while (done < piece.rows) {
+    const std::uint64_t row = piece.first + done;
+    std::uint64_t low = source_row(plan_, shape_, row).row, high = low, count = 1;
+    while (done + count < piece.rows) {
+      const SourceRow next = source_row(plan_, shape_, row + count);
       const std::uint64_t new_low = std::min(low, next.row), new_high = std::max(high, next.row);
       const std::uint64_t most = std::max<std::uint64_t>(shape_.head_size, 2 * count);
-      if (next.source != first.source || new_high - new_low + 1 > most) break;
+      if (new_high - new_low + 1 > most) break;
       low = new_low;
       high = new_high;
       ++count;
     }
     values_.resize((high - low + 1) * columns_);
-    if (auto read = read_run({first.source, low}, high - low + 1, values_); !read) return read;
+    if (auto read = read_run(source, low, high - low + 1, values_); !read) return read;
     for (std::uint64_t i = 0; i < count; ++i) {
-      const std::uint64_t from = source_row(plan_, shape_, row + done + i).row - low;
+      const std::uint64_t from = source_row(plan_, shape_, row + i).row - low;
       std::copy_n(values_.begin() + static_cast<std::ptrdiff_t>(from * columns_), columns_,
                   gathered_.begin() + static_cast<std::ptrdiff_t>((done + i) * columns_));
     }
@@ -56,21 +71,24 @@ Status TensorRows::read_span(std::uint64_t row, std::uint64_t rows) {
   return {};
 }
 
-Status TensorRows::read_run(const SourceRow& from, std::uint64_t rows, std::span<float> out) {
-  const auto found = checkpoint_.find(plan_.sources[from.source]);
-  const std::uint64_t element = tensor::byte_size(found.entry->dtype);
-  raw_.resize(rows * columns_ * element);
-  const std::uint64_t offset = from.row * columns_ * element;
-  if (auto read = found.shard->read(*found.entry, offset, raw_); !read) return read;
-  tensor::to_float32(found.entry->dtype, raw_, out);
+Status TensorRows::read_run(const checkpoint::TensorSource& source, std::uint64_t row,
+                            std::uint64_t rows, std::span<float> out) {
+  const tensor::DType dtype = source.dtype();
+  const std::span<float> values = out.first(static_cast<std::size_t>(rows * columns_));
+  if (dtype == tensor::DType::kF32) {
+    return source.read(row * columns_, std::as_writable_bytes(values));
+  }
+  raw_.resize(values.size() * tensor::byte_size(dtype));
+  if (auto read = source.read(row * columns_, raw_); !read) return read;
+  tensor::to_float32(dtype, raw_, values);
   return {};
 }
 
-Status TensorRows::read_transposed() {
+Status TensorRows::read_transposed(const checkpoint::TensorSource& source) {
   const std::uint64_t rows = plan_.rows();
   values_.resize(rows * columns_);
   gathered_.resize(values_.size());
-  if (auto read = read_run({0, 0}, rows, values_); !read) return read;
+  if (auto read = read_run(source, 0, rows, values_); !read) return read;
   for (std::uint64_t row = 0; row < rows; ++row) {
     for (std::uint64_t column = 0; column < columns_; ++column) {
       gathered_[row * columns_ + column] = values_[column * rows + row];

@@ -7,7 +7,7 @@
 
 #include "evaluator/rust/crucible_native.h"
 #include "evaluator/rust/owned.hpp"
-#include "merger/base/io.hpp"
+#include "merger/checkpoint/files.hpp"
 
 namespace crucible::tokenizer {
 namespace {
@@ -26,9 +26,8 @@ std::string join(const std::vector<std::string>& names) {
   return text;
 }
 
-Error missing_tokenizer(const std::filesystem::path& folder,
-                        const std::vector<std::string>& files) {
-  std::string message = folder.string() + " has no tokenizer.json";
+Error missing_tokenizer(const std::string& place, const std::vector<std::string>& files) {
+  std::string message = place + " has no tokenizer.json";
   message += files.empty() ? " and no other tokenizer file" : ", only " + join(files);
   message +=
       "; write one with transformers: "
@@ -37,8 +36,8 @@ Error missing_tokenizer(const std::filesystem::path& folder,
 }
 
 // An optional JSON object beside the weights; absent, oversized or broken ones count as empty.
-json optional_json(const std::filesystem::path& folder, const char* name) {
-  const auto text = io::read_text(folder / name, kConfigLimit);
+json optional_json(const checkpoint::Documents& documents, const char* name) {
+  const auto text = documents.read(name, kConfigLimit);
   if (!text) return json::object();
   json value = json::parse(*text, nullptr, false);
   return value.is_object() ? value : json::object();
@@ -70,29 +69,39 @@ void Tokenizer::Free::operator()(crucible_tokenizer* handle) const {
   crucible_tokenizer_free(handle);
 }
 
-Result<Tokenizer> Tokenizer::load(const checkpoint::Checkpoint& checkpoint,
+Result<Tokenizer> Tokenizer::load(const checkpoint::Documents& documents, const json& config,
                                   std::uint64_t vocabulary) {
-  auto tokenizer = read(checkpoint.folder(), vocabulary, checkpoint.config());
+  auto tokenizer = read(documents, vocabulary, config);
   if (!tokenizer && tokenizer.error().code == ErrorCode::kNotFound) {
-    return fail(missing_tokenizer(checkpoint.folder(), checkpoint.tokenizer_files()));
+    std::vector<std::string> others;
+    for (const std::string_view name : checkpoint::kTokenizerFiles) {
+      if (documents.has(name)) others.emplace_back(name);
+    }
+    return fail(missing_tokenizer(documents.label(), others));
   }
   return tokenizer;
 }
 
+Result<Tokenizer> Tokenizer::load(const checkpoint::Checkpoint& checkpoint,
+                                  std::uint64_t vocabulary) {
+  return load(checkpoint::FolderDocuments(checkpoint.folder()), checkpoint.config(), vocabulary);
+}
+
 Result<Tokenizer> Tokenizer::load_folder(const std::filesystem::path& folder) {
   const auto any = static_cast<std::uint64_t>(std::numeric_limits<std::int32_t>::max());
-  auto tokenizer = read(folder, any, optional_json(folder, "config.json"));
+  const checkpoint::FolderDocuments documents(folder);
+  auto tokenizer = read(documents, any, optional_json(documents, "config.json"));
   if (!tokenizer && tokenizer.error().code == ErrorCode::kNotFound) {
-    return fail(missing_tokenizer(folder, {}));
+    return fail(missing_tokenizer(folder.string(), {}));
   }
   return tokenizer;
 }
 
 // kNotFound: no tokenizer.json.
-Result<Tokenizer> Tokenizer::read(const std::filesystem::path& folder, std::uint64_t vocabulary,
+Result<Tokenizer> Tokenizer::read(const checkpoint::Documents& documents, std::uint64_t vocabulary,
                                   const json& config) {
-  const auto path = folder / "tokenizer.json";
-  const auto text = io::read_text(path, kTokenizerLimit);
+  constexpr std::string_view kName = "tokenizer.json";
+  const auto text = documents.read(kName, kTokenizerLimit);
   if (!text) return fail(Error(text.error()).with_context("reading the tokenizer"));
   Tokenizer tokenizer;
   tokenizer.vocabulary_ = vocabulary;
@@ -101,17 +110,17 @@ Result<Tokenizer> Tokenizer::read(const std::filesystem::path& folder, std::uint
   const Owned<char> error(raw_error);
   if (!tokenizer.handle_) {
     return fail(ErrorCode::kCorrupt,
-                path.string() + " is no usable tokenizer: " + message_of(error));
+                documents.place(kName) + " is no usable tokenizer: " + message_of(error));
   }
-  if (auto found = tokenizer.find_special_tokens(folder, config); !found)
+  if (auto found = tokenizer.find_special_tokens(documents, config); !found)
     return fail(found.error());
   if (auto found = tokenizer.find_prefix(); !found) return fail(found.error());
   return tokenizer;
 }
 
-Status Tokenizer::find_special_tokens(const std::filesystem::path& folder, const json& config) {
-  const std::array<json, 2> texts = {optional_json(folder, "tokenizer_config.json"),
-                                     optional_json(folder, "special_tokens_map.json")};
+Status Tokenizer::find_special_tokens(const checkpoint::Documents& documents, const json& config) {
+  const std::array<json, 2> texts = {optional_json(documents, "tokenizer_config.json"),
+                                     optional_json(documents, "special_tokens_map.json")};
   const auto resolve = [&](const char* text_key, const char* id_key) {
     for (const json& fields : texts) {
       const std::string token = spelling(fields, text_key);

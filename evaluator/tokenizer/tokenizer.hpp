@@ -12,6 +12,7 @@
 #include "evaluator/tokenizer/text_codec.hpp"
 #include "merger/base/error.hpp"
 #include "merger/checkpoint/checkpoint.hpp"
+#include "merger/checkpoint/documents.hpp"
 
 struct crucible_tokenizer;
 
@@ -25,6 +26,8 @@ class Tokenizer final : public TextCodec {
   // `vocabulary` is the number of embedding rows: text that gets an id at or above it cannot be
   // encoded (kInvalidArgument). A folder without tokenizer.json is kInvalidArgument too, naming the
   // tokenizer files it has; a file that the library refuses is kCorrupt.
+  static Result<Tokenizer> load(const checkpoint::Documents& documents,
+                                const nlohmann::json& config, std::uint64_t vocabulary);
   static Result<Tokenizer> load(const checkpoint::Checkpoint& checkpoint, std::uint64_t vocabulary);
   // Of a folder that need not hold weights, for a model that is computed elsewhere: any id counts.
   static Result<Tokenizer> load_folder(const std::filesystem::path& folder);
@@ -48,9 +51,9 @@ class Tokenizer final : public TextCodec {
   struct Free {
     void operator()(crucible_tokenizer* handle) const;
   };
-  static Result<Tokenizer> read(const std::filesystem::path& folder, std::uint64_t vocabulary,
+  static Result<Tokenizer> read(const checkpoint::Documents& documents, std::uint64_t vocabulary,
                                 const nlohmann::json& config);
-  Status find_special_tokens(const std::filesystem::path& folder, const nlohmann::json& config);
+  Status find_special_tokens(const checkpoint::Documents& documents, const nlohmann::json& config);
   Status find_prefix();
 
   std::unique_ptr<crucible_tokenizer, Free> handle_;
