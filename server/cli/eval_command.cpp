@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <optional>
 
 #include "evaluator/endpoint/endpoint_model.hpp"
@@ -163,18 +164,27 @@ fs::path cache_folder(const EvalCommandOptions& options) {
   return options.cache.empty() ? default_cache() : fs::path(options.cache);
 }
 
-// Of a model on this machine. A cache that cannot be opened is said and done without; endpoints
-// keep their answers themselves.
-std::optional<run::ResultCache> open_cache(const EvalCommandOptions& options) {
+// A model by the name that it has on the command line.
+struct Subject {
+  std::string name;
+  bool is_recipe = false;
+};
+
+// Of a model on this machine, or of a recipe's, whose identity is known. A cache that cannot be
+// opened is said and done without; endpoints keep their answers themselves.
+std::optional<run::ResultCache> open_cache(const EvalCommandOptions& options,
+                                           const std::optional<Digest>& known) {
   if (options.no_cache || endpoint::is_url(options.model.model)) return std::nullopt;
-  const auto identity = [&](const fs::path& path) {
-    return run::model_identity(path, options.model.gguf);
+  const auto identity = [&]() -> Result<Digest> {
+    if (known) return *known;
+    std::error_code ignored;
+    const Result<fs::path> path = fs::exists(options.model.model, ignored)
+                                      ? Result<fs::path>(options.model.model)
+                                      : locate_model(options.model.model);
+    if (!path) return fail(path.error());
+    return run::model_identity(*path, options.model.gguf);
   };
-  std::error_code ignored;
-  const Result<fs::path> path = fs::exists(options.model.model, ignored)
-                                    ? Result<fs::path>(options.model.model)
-                                    : locate_model(options.model.model);
-  auto cache = path.and_then(identity).and_then(
+  auto cache = identity().and_then(
       [&](const Digest& model) { return run::ResultCache::open(cache_folder(options), model); });
   if (cache) return std::move(*cache);
   std::fprintf(stderr, "answers are not kept: %s\n", cache.error().message.c_str());
@@ -208,14 +218,16 @@ Json report_json(const run::EvaluationReport& report, const task::Suite& suite,
   return json;
 }
 
-std::string name_of(const EvalCommandOptions& options, const engine::LanguageModel& model) {
-  return options.name.empty() ? model_label(options.model, model) : options.name;
+std::string name_of(const EvalCommandOptions& options, const Subject& subject,
+                    const engine::LanguageModel& model) {
+  if (!options.name.empty()) return options.name;
+  return subject.is_recipe ? subject.name : model_label(options.model, model);
 }
 
-run::RunDescription description_of(const EvalCommandOptions& options,
+run::RunDescription description_of(const EvalCommandOptions& options, const Subject& subject,
                                    const engine::LanguageModel& model) {
   run::RunDescription description;
-  description.model_name = name_of(options, model);
+  description.model_name = name_of(options, subject, model);
   description.limit = options.limit;
   if (options.apply_chat_template) description.chat_template = model.chat_template();
   description.system_instruction = options.system_instruction;
@@ -224,31 +236,34 @@ run::RunDescription description_of(const EvalCommandOptions& options,
   return description;
 }
 
-Result<Json> evaluate_one(engine::LanguageModel& model, const task::Suite& suite,
-                          const EvalCommandOptions& options, run::ResultCache* cache,
-                          judge::Judging* judging, std::stop_token stop) {
+struct Prepared {
+  std::unique_ptr<engine::LanguageModel> model;
+  std::optional<Digest> identity;  // of a recipe's
+  std::vector<task::Suite> suites;
+  std::optional<judge::Judging> judging;
+};
+
+Result<Json> evaluate_one(Prepared& prepared, const task::Suite& suite,
+                          const EvalCommandOptions& options, const Subject& subject,
+                          run::ResultCache* cache, std::stop_token stop) {
+  engine::LanguageModel& model = *prepared.model;
   ProgressLine line(stderr, is_terminal(stderr));
   const ProgressSink show = [&line](const Progress& progress) { line.show(progress); };
-  const run::Grader grade = judging != nullptr ? judging->grader(show, stop) : nullptr;
+  const run::Grader grade = prepared.judging ? prepared.judging->grader(show, stop) : nullptr;
   auto report = run::evaluate(model, suite, {show, stop, cache, grade});
   line.finish();
   if (!report) return fail(std::move(report.error()).with_context("suite " + suite.name));
   if (!report->cache_fault.empty()) {
     std::fprintf(stderr, "answers are no longer kept: %s\n", report->cache_fault.c_str());
   }
-  Json json = report_json(*report, suite, name_of(options, model));
+  Json json = report_json(*report, suite, name_of(options, subject, model));
   if (options.out.empty()) return json;
-  auto written = run::write_report(*report, suite, description_of(options, model), options.out);
+  auto written =
+      run::write_report(*report, suite, description_of(options, subject, model), options.out);
   if (!written) return fail(std::move(written.error()).with_context("writing the report"));
   json["results_file"] = written->string();
   return json;
 }
-
-struct Prepared {
-  std::unique_ptr<engine::LanguageModel> model;
-  std::vector<task::Suite> suites;
-  std::optional<judge::Judging> judging;
-};
 
 bool has_conversations(const task::Suite& suite) {
   return std::ranges::any_of(suite.tasks, [](const task::Task& task) {
@@ -279,8 +294,28 @@ Status prepare_judge(const EvalCommandOptions& options, Prepared& prepared,
   return {};
 }
 
+Status load_subject(const EvalCommandOptions& options, const Subject& subject,
+                    trial::TrialMemory& memory, const std::stop_token& stop, Prepared& out) {
+  if (subject.is_recipe) {
+    auto merged = load_recipe_file(subject.name, options.recipes, options.model, memory, stop);
+    if (!merged) return fail(std::move(merged.error()));
+    out.model = std::move(merged->model);
+    out.identity = merged->identity;
+    return {};
+  }
+  ModelOptions wanted = options.model;
+  if (wanted.cache.empty() && !options.no_cache) {
+    wanted.cache = (cache_folder(options) / "endpoints").string();
+  }
+  auto model = load_model(wanted, stop);
+  if (!model) return fail(std::move(model.error()));
+  out.model = std::move(*model);
+  return {};
+}
+
 // Suites first, since reading them is quick, unless they need the model's chat template.
-Result<Prepared> prepare(const EvalCommandOptions& options, const std::stop_token& stop) {
+Result<Prepared> prepare(const EvalCommandOptions& options, const Subject& subject,
+                         trial::TrialMemory& memory, const std::stop_token& stop) {
   task::FolderDatasets datasets(
       options.datasets.empty()
           ? task::FolderDatasets::default_roots()
@@ -295,13 +330,8 @@ Result<Prepared> prepare(const EvalCommandOptions& options, const std::stop_toke
   if (!options.apply_chat_template) {
     if (auto status = read(nullptr); !status) return fail(std::move(status.error()));
   }
-  ModelOptions wanted = options.model;
-  if (wanted.cache.empty() && !options.no_cache) {
-    wanted.cache = (cache_folder(options) / "endpoints").string();
-  }
-  auto model = load_model(wanted, stop);
-  if (!model) return fail(std::move(model.error()));
-  out.model = std::move(*model);
+  if (auto loaded = load_subject(options, subject, memory, stop, out); !loaded)
+    return fail(std::move(loaded.error()));
   if (options.apply_chat_template) {
     if (auto status = read(out.model.get()); !status) return fail(std::move(status.error()));
   }
@@ -313,6 +343,34 @@ Status check(const EvalCommandOptions& options) {
   if (options.suites.empty() && options.tasks.empty()) {
     return fail(ErrorCode::kInvalidArgument, "name a suite (--suite) or tasks (--tasks)");
   }
+  if (options.model.model.empty() == options.recipes.files.empty())
+    return fail(ErrorCode::kInvalidArgument, "name either a MODEL or recipes (--recipe)");
+  if (!options.recipes.files.empty() && !options.model.gguf.empty())
+    return fail(ErrorCode::kInvalidArgument, "--gguf does not go with --recipe");
+  return {};
+}
+
+std::vector<Subject> subjects(const EvalCommandOptions& options) {
+  std::vector<Subject> all;
+  for (const std::string& file : options.recipes.files) all.push_back({file, true});
+  if (all.empty()) all.push_back({options.model.model, false});
+  return all;
+}
+
+// All suites of one model.
+Status evaluate_subject(const EvalCommandOptions& options, const Subject& subject,
+                        trial::TrialMemory& memory, const std::stop_token& stop,
+                        const std::function<void(Json&&)>& show) {
+  auto prepared = prepare(options, subject, memory, stop);
+  if (!prepared) return fail(std::move(prepared.error()));
+  auto cache = open_cache(options, prepared->identity);
+  const bool many = options.recipes.files.size() > 1;
+  for (const task::Suite& suite : prepared->suites) {
+    auto result = evaluate_one(*prepared, suite, options, subject, cache ? &*cache : nullptr, stop);
+    if (!result) return fail(std::move(result.error()));
+    if (many) (*result)["recipe"] = subject.name;
+    show(std::move(*result));
+  }
   return {};
 }
 
@@ -321,17 +379,16 @@ Status check(const EvalCommandOptions& options) {
 int eval(const EvalCommandOptions& options, const CommonOptions& common) {
   const InterruptGuard interrupt;
   if (auto status = check(options); !status) return report(status.error(), common);
-  auto prepared = prepare(options, interrupt.token());
-  if (!prepared) return report(prepared.error(), common);
-  auto cache = open_cache(options);
+  auto memory = trial_memory(options.recipes);
+  if (!memory) return report(memory.error(), common);
   Json items = Json::array();
-  for (const task::Suite& suite : prepared->suites) {
-    auto result =
-        evaluate_one(*prepared->model, suite, options, cache ? &*cache : nullptr,
-                     prepared->judging ? &*prepared->judging : nullptr, interrupt.token());
-    if (!result) return report(result.error(), common);
-    if (!common.json) print(evaluation_view(*result));
-    items.push_back(std::move(*result));
+  for (const Subject& subject : subjects(options)) {
+    auto status =
+        evaluate_subject(options, subject, **memory, interrupt.token(), [&](Json&& evaluation) {
+          if (!common.json) print(evaluation_view(evaluation));
+          items.push_back(std::move(evaluation));
+        });
+    if (!status) return report(status.error(), common);
   }
   if (common.json) print_json(Json{{"items", std::move(items)}});
   return kSuccess;

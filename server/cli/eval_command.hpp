@@ -8,6 +8,7 @@
 #include "server/cli/judging.hpp"
 #include "server/cli/model_source.hpp"
 #include "server/cli/output.hpp"
+#include "server/cli/recipe_model.hpp"
 
 namespace CLI {
 class App;
@@ -17,7 +18,8 @@ class App;
 namespace crucible::server::cli {
 
 struct EvalCommandOptions {
-  ModelOptions model;
+  ModelOptions model;                      // model.model is "" where recipes are named
+  RecipeOptions recipes;                   // each is evaluated by itself
   std::vector<std::string> suites;         // files, or names in the suite folders, or built in
   std::vector<std::string> suite_folders;  // empty: $CRUCIBLE_SUITES, else ./suites
   std::vector<std::string> tasks;          // task files by name; one suite of all of them

@@ -8,11 +8,9 @@ namespace crucible::server::cli {
 namespace {
 
 void add_what(CLI::App& command, EvalCommandOptions& options) {
-  command
-      .add_option("MODEL", options.model.model,
-                  "model folder, .gguf file, org/name of the Hugging Face cache, or address of an "
-                  "endpoint")
-      ->required();
+  command.add_option("MODEL", options.model.model,
+                     "model folder, .gguf file, org/name of the Hugging Face cache, or address of "
+                     "an endpoint");
   command
       .add_option("-s,--suite", options.suites, "suite file, or a suite's name; may be repeated")
       ->delimiter(',');
@@ -63,6 +61,7 @@ void add_options(CLI::App& command, EvalCommandOptions& options) {
   add_what(command, options);
   add_how(command, options);
   add_where(command, options);
+  add_recipe_options(command, options.recipes);
   add_local_options(command, options.model);
   add_endpoint_options(command, options.model);
   command
@@ -73,7 +72,8 @@ void add_options(CLI::App& command, EvalCommandOptions& options) {
   command.footer(
       "Scores are shown with standard error and 95 % interval.\n"
       "Examples: crucible eval merged/ --suite suites/sums.yaml --out results/\n"
-      "          crucible eval merged/ --tasks gsm8k,mmlu --datasets data/ --limit 100");
+      "          crucible eval merged/ --tasks gsm8k,mmlu --datasets data/ --limit 100\n"
+      "          crucible eval --recipe slerp.yml --suite suites/sums.yaml");
 }
 
 void add_options(CLI::App& command, CompareOptions& options) {

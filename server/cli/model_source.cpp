@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "evaluator/endpoint/endpoint_model.hpp"
-#include "evaluator/engine/llama_model.hpp"
 #include "server/cli/locate_model.hpp"
 
 namespace crucible::server::cli {
@@ -34,19 +33,13 @@ Result<engine::WeightType> weight_type(const std::string& name) {
 }
 
 Result<std::unique_ptr<engine::LanguageModel>> load_local(const ModelOptions& options) {
-  const auto type = weight_type(options.dtype);
-  if (!type) return fail(type.error());
-  engine::LlamaOptions settings;
-  settings.weights = *type;
-  settings.threads = options.threads;
-  settings.context_length = options.context_length;
-  settings.weights_file = options.gguf;
-  settings.gpu_layers = options.gpu_layers;
+  const auto settings = local_settings(options);
+  if (!settings) return fail(settings.error());
   std::error_code ignored;
-  if (fs::exists(options.model, ignored)) return engine::load_llama_model(options.model, settings);
+  if (fs::exists(options.model, ignored)) return engine::load_llama_model(options.model, *settings);
   const auto folder = locate_model(options.model);
   if (!folder) return fail(folder.error());
-  return engine::load_llama_model(*folder, settings);
+  return engine::load_llama_model(*folder, *settings);
 }
 
 Result<std::unique_ptr<engine::LanguageModel>> load_endpoint(const ModelOptions& options,
@@ -79,6 +72,18 @@ Result<std::unique_ptr<engine::LanguageModel>> load_endpoint(const ModelOptions&
 }
 
 }  // namespace
+
+Result<engine::LlamaOptions> local_settings(const ModelOptions& options) {
+  const auto type = weight_type(options.dtype);
+  if (!type) return fail(type.error());
+  engine::LlamaOptions settings;
+  settings.weights = *type;
+  settings.threads = options.threads;
+  settings.context_length = options.context_length;
+  settings.weights_file = options.gguf;
+  settings.gpu_layers = options.gpu_layers;
+  return settings;
+}
 
 void add_local_options(CLI::App& command, ModelOptions& options, const std::string& prefix) {
   const std::string p = "--" + prefix;

@@ -5,7 +5,7 @@
 #include <stop_token>
 #include <string>
 
-#include "evaluator/engine/language_model.hpp"
+#include "evaluator/engine/llama_model.hpp"
 #include "merger/base/error.hpp"
 
 namespace CLI {
@@ -46,6 +46,9 @@ struct ModelOptions {
 void add_local_options(CLI::App& command, ModelOptions& options, const std::string& prefix = "");
 // Those of endpoints: --model-name, --tokenizer, --api-key-env, --concurrency, ….
 void add_endpoint_options(CLI::App& command, ModelOptions& options, const std::string& prefix = "");
+
+// What the options of local models say; kInvalidArgument.
+Result<engine::LlamaOptions> local_settings(const ModelOptions& options);
 
 Result<std::unique_ptr<engine::LanguageModel>> load_model(const ModelOptions& options,
                                                           const std::stop_token& stop);
