@@ -1,12 +1,16 @@
 #include "evaluator/engine/llama_loading.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
 #include <thread>
 #include <utility>
 
 #include "evaluator/engine/gguf_export.hpp"
 #include "evaluator/engine/gguf_file.hpp"
-#include "evaluator/engine/load_options.hpp"
 #include "ggml-backend.h"
 #include "llama.h"
 
@@ -22,6 +26,38 @@ void keep_complaint(ggml_log_level level, const char* text, void*) {
   first_complaint = text;
   while (!first_complaint.empty() && first_complaint.back() == '\n') first_complaint.pop_back();
 }
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+
+// How models are loaded. Must outlive the loading.
+class LoadOptions {
+ public:
+  LoadOptions(const ModelShape& shape, std::uint32_t gpu_layers) : gpu_layers_(gpu_layers) {
+    if (shape.rope.scaling.kind != RopeScaling::Kind::kLongRope) return;
+    // llama.cpp takes the factors of long texts by the size of its memory, which sequences share.
+    llama_model_kv_override& context = overrides_.front();
+    context.tag = LLAMA_KV_OVERRIDE_TYPE_INT;
+    context.val_i64 = 1LL << 30;
+    const std::string key = shape.architecture->gguf + ".rope.scaling.original_context_length";
+    std::snprintf(context.key, sizeof context.key, "%s", key.c_str());
+  }
+  LoadOptions(const LoadOptions&) = delete;
+  LoadOptions& operator=(const LoadOptions&) = delete;
+
+  llama_model_params params() const {
+    llama_model_params params = llama_model_default_params();
+    params.load_mode = LLAMA_LOAD_MODE_MMAP;
+    params.n_gpu_layers = static_cast<std::int32_t>(gpu_layers_);
+    params.kv_overrides = overrides_.data();
+    return params;
+  }
+
+ private:
+  std::uint32_t gpu_layers_;
+  std::array<llama_model_kv_override, 2> overrides_ = {};  // an empty key ends them
+};
 
 }  // namespace
 
@@ -51,6 +87,20 @@ void forget_complaint() { first_complaint.clear(); }
 std::string with_complaint(std::string message) {
   if (!first_complaint.empty()) message += ": " + first_complaint;
   return message;
+}
+
+Result<ModelHandle> map_model(int fd, const ModelShape& shape, std::uint32_t gpu_layers,
+                              const std::string& label) {
+  const int own = ::dup(fd);
+  const std::unique_ptr<std::FILE, CloseFile> file(own < 0 ? nullptr : ::fdopen(own, "r+b"));
+  if (!file) return fail(from_errno(errno, "reserving memory for the model"));
+  if (std::fseek(file.get(), 0, SEEK_SET) != 0)
+    return fail(from_errno(errno, "reading the model's memory"));
+  const LoadOptions options(shape, gpu_layers);
+  forget_complaint();
+  ModelHandle model(llama_model_load_from_file_ptr(file.get(), options.params()));
+  if (model) return model;
+  return fail(ErrorCode::kUnsupported, with_complaint("llama.cpp refuses " + label));
 }
 
 Result<ModelHandle> load_weights_file(const std::filesystem::path& file, const ModelShape& shape,

@@ -32,6 +32,12 @@ void forget_complaint();
 std::string engine_name();
 std::string with_complaint(std::string message);
 
+// The GGUF model of this shape that lies in the anonymous memory behind `fd`, mapped: what is
+// written there later changes the model's weights where llama.cpp takes them as they are. `label`
+// is for messages.
+Result<ModelHandle> map_model(int fd, const ModelShape& shape, std::uint32_t gpu_layers,
+                              const std::string& label);
+
 // A GGUF file of a model with this shape, mapped. kInvalidArgument: it has other sizes. NaN and
 // infinite weights are kCorrupt.
 Result<ModelHandle> load_weights_file(const std::filesystem::path& file, const ModelShape& shape,

@@ -4,19 +4,13 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <utility>
 
 #include "evaluator/engine/gguf_model.hpp"
-#include "evaluator/engine/load_options.hpp"
 #include "llama.h"
 
 namespace crucible::engine {
 namespace {
-
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
 
 // Writes what is not there yet.
 class MemoryWriter final : public checkpoint::TensorVisitor {
@@ -43,21 +37,6 @@ class MemoryWriter final : public checkpoint::TensorVisitor {
   std::map<std::string, Digest>& held_;
   ThreadPool pool_;
 };
-
-// The model that llama.cpp makes of the memory behind `fd`.
-Result<ModelHandle> map_model(int fd, const ModelShape& shape, std::uint32_t gpu_layers,
-                              const std::string& label) {
-  const int own = ::dup(fd);
-  const std::unique_ptr<std::FILE, CloseFile> file(own < 0 ? nullptr : ::fdopen(own, "r+b"));
-  if (!file) return fail(from_errno(errno, "reserving memory for the model"));
-  if (std::fseek(file.get(), 0, SEEK_SET) != 0)
-    return fail(from_errno(errno, "reading the model's memory"));
-  const LoadOptions options(shape, gpu_layers);
-  forget_complaint();
-  ModelHandle model(llama_model_load_from_file_ptr(file.get(), options.params()));
-  if (model) return model;
-  return fail(ErrorCode::kUnsupported, with_complaint("llama.cpp refuses " + label));
-}
 
 }  // namespace
 
