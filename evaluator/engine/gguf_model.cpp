@@ -261,6 +261,27 @@ Status GgufImage::write_head(const GgufFile& file) const {
   return written;
 }
 
+std::vector<std::uint64_t> GgufImage::plain_copies(const std::string& name) const {
+  std::vector<std::uint64_t> offsets;
+  const auto uses = uses_.find(name);
+  if (uses == uses_.end()) return offsets;
+  for (const Use& use : uses->second) {
+    const Placement& placement = placements_[use.placement];
+    const TensorPlan& plan = placement.plan;
+    const auto harmless = [](Change change) {
+      return change == Change::kFloat32 || change == Change::kFlatten;
+    };
+    if (placement.type != GgufType::kF32 || plan.packed_rows > 0 ||
+        !std::ranges::all_of(plan.changes, harmless)) {
+      return {};
+    }
+    const std::uint64_t rows = plan.rows() / plan.sources.size();
+    offsets.push_back(head_.size() + placement.offset +
+                      use.source * rows * target_row_bytes(plan, placement.type));
+  }
+  return offsets;
+}
+
 Status GgufImage::write_tensor(const std::string& name, const checkpoint::TensorSource& tensor,
                                const GgufFile& file, ThreadPool& pool) const {
   const auto uses = uses_.find(name);

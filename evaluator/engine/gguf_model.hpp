@@ -46,6 +46,9 @@ class GgufImage {
   std::uint64_t bytes() const { return bytes_; }  // of the whole file
   // Sets the file's size and writes the head and what is computed from the shape.
   Status write_head(const GgufFile& file) const;
+  // Where the elements of the tensor lie one after the other as f32, unchanged: the offsets in the
+  // file. Empty where one of its targets is something else.
+  std::vector<std::uint64_t> plain_copies(const std::string& name) const;
   // Writes whatever `tensor` of that name gives, a few MiB in each thread at a time, or a whole
   // transposed tensor. Weights that are NaN or infinite are kCorrupt, those beyond f16 asked for
   // as such kUnsupported; kCancelled.

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <stop_token>
 #include <string>
 
@@ -34,11 +35,13 @@ class WeightMemory {
                                             const std::stop_token& stop = {});
 
  private:
-  Status write(const GgufImage& image, checkpoint::ModelSource& source,
+  std::span<std::byte> map(std::uint64_t bytes);
+  Status write(const GgufImage& image, checkpoint::ModelSource& source, bool stays,
                const ProgressSink& progress, const std::stop_token& stop);
   void forget();
 
-  int fd_ = -1;  // of the memory, while the model in it can be written over
+  int fd_ = -1;                  // of the memory, while the model in it can be written over
+  std::span<std::byte> mapped_;  // the same, to write to
   std::string head_;
   std::map<std::string, Digest> held_;  // tensors of the source, by name
   std::shared_ptr<llama_model> model_;

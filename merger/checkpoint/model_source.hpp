@@ -20,6 +20,14 @@ struct TensorHeader {
 };
 using TensorHeaders = std::map<std::string, TensorHeader, std::less<>>;
 
+// Takes a tensor's elements as they are computed, from several threads, in any order.
+class ElementSink {
+ public:
+  virtual ~ElementSink() = default;
+  // `data` are elements from number `first` on, in the tensor's type.
+  virtual Status write(std::uint64_t first, std::span<const std::byte> data) = 0;
+};
+
 // Who takes the tensors. Called from the thread that visits, one tensor after the other.
 class TensorVisitor {
  public:
@@ -27,6 +35,14 @@ class TensorVisitor {
   // True where the visitor has these elements from an earlier visit: the tensor is then neither
   // computed nor handed over. `identity` stands for everything that the elements depend on.
   virtual bool has(const std::string& /*name*/, const Digest& /*identity*/) { return false; }
+  // Where the tensor's elements can go piece by piece, until finish; nullptr: it is wanted whole.
+  // The visitor then has the tensor for later visits.
+  virtual std::unique_ptr<ElementSink> begin(const std::string& /*name*/,
+                                             const TensorHeader& /*header*/) {
+    return nullptr;
+  }
+  // All elements of the tensor that was begun last are written.
+  virtual Status finish(const std::string& /*name*/, const Digest& /*identity*/) { return {}; }
   // `tensor` may be read from several threads until the call returns. `identity` is absent where
   // the source does not know one.
   virtual Status take(const std::string& name, const TensorSource& tensor,

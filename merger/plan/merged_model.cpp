@@ -64,19 +64,32 @@ class VisitorSink final : public TensorSink {
   }
 
   Status begin(std::size_t number) override {
-    bytes_ = std::make_shared<std::vector<std::byte>>(
-        static_cast<std::size_t>(plan_.tensors[number].output_bytes()));
+    const PlannedTensor& planned = plan_.tensors[number];
+    direct_ = visitor_.begin(planned.name, {planned.output, planned.shape});
+    if (direct_ != nullptr) {
+      element_ = tensor::byte_size(planned.output);
+      return {};
+    }
+    bytes_ =
+        std::make_shared<std::vector<std::byte>>(static_cast<std::size_t>(planned.output_bytes()));
     return {};
   }
 
   Status write(std::size_t, std::uint64_t offset, std::span<const std::byte> data) override {
+    if (direct_ != nullptr) return direct_->write(offset / element_, data);
     std::memcpy(bytes_->data() + offset, data.data(), data.size());
     return {};
   }
 
   Status finish(std::size_t number, const FinishedTensor& tensor) override {
     results_.push_back(tensor);
-    cache_.add(key_, {tensor.not_finite, tensor.draws - draws_}, bytes_);
+    const TensorCache::Facts facts{tensor.not_finite, tensor.draws - draws_};
+    if (direct_ != nullptr) {
+      direct_.reset();
+      cache_.add(key_, facts, nullptr);
+      return visitor_.finish(plan_.tensors[number].name, key_);
+    }
+    cache_.add(key_, facts, bytes_);
     return hand_over(plan_.tensors[number], std::move(bytes_));
   }
 
@@ -91,8 +104,10 @@ class VisitorSink final : public TensorSink {
   const TensorKeys& keys_;
   TensorCache& cache_;
   checkpoint::TensorVisitor& visitor_;
-  Digest key_;               // of the tensor in work
-  std::uint64_t draws_ = 0;  // before it
+  Digest key_;                                       // of the tensor in work
+  std::uint64_t draws_ = 0;                          // before it
+  std::unique_ptr<checkpoint::ElementSink> direct_;  // where it goes piece by piece, or
+  std::size_t element_ = 1;                          // (bytes of an element)
   std::shared_ptr<std::vector<std::byte>> bytes_;
   std::vector<FinishedTensor> results_;
 };

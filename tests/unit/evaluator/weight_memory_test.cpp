@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -41,15 +42,37 @@ class ChangedModel final : public checkpoint::ModelSource {
       if (name == fails_at) return fail(ErrorCode::kIo, "cannot read " + name);
       const Multiplied tensor(
           std::make_shared<checkpoint::StoredTensor>(stored_.checkpoint().find(name)), factor);
-      if (auto taken = visitor.take(name, tensor, identity); !taken) return taken;
+      auto elements = piecewise ? visitor.begin(name, one->second) : nullptr;
+      auto given = elements ? give(tensor, *elements) : visitor.take(name, tensor, identity);
+      if (given && elements) {
+        given_piecewise.insert(name);
+        given = visitor.finish(name, identity);
+      }
+      if (!given) return given;
     }
     return {};
   }
 
   std::set<std::string> handed_over;
+  std::set<std::string> given_piecewise;
   std::string fails_at;
+  bool piecewise = false;
 
  private:
+  // From the end, seven elements at a time.
+  static Status give(const checkpoint::TensorSource& tensor, checkpoint::ElementSink& elements) {
+    std::uint64_t left = tensor::element_count(tensor.shape()).value();
+    std::vector<std::byte> data;
+    while (left > 0) {
+      const std::uint64_t count = std::min<std::uint64_t>(7, left);
+      left -= count;
+      data.resize(count * tensor::byte_size(tensor.dtype()));
+      if (auto read = tensor.read(left, data); !read) return read;
+      if (auto written = elements.write(left, data); !written) return written;
+    }
+    return {};
+  }
+
   class Multiplied final : public checkpoint::TensorSource {
    public:
     Multiplied(checkpoint::TensorSourcePtr stored, float factor)
@@ -115,6 +138,14 @@ TEST_P(EveryGolden, IsTheSameFromFolderSourceAndUsedMemory) {
   EXPECT_EQ(scores_of(first, &memory), expected);
   EXPECT_EQ(first.handed_over.size(), first.tensors().size());
 
+  ChangedModel pieces(folder, {});
+  pieces.piecewise = true;
+  WeightMemory fresh;
+  EXPECT_EQ(scores_of(pieces, &fresh), expected);
+  ChangedModel same(folder, {});
+  EXPECT_EQ(scores_of(same, &fresh), expected);
+  EXPECT_TRUE(same.handed_over.empty());
+
   // One tensor of the middle changes, then changes back.
   auto middle = first.tensors().begin();
   std::advance(middle, first.tensors().size() / 2);
@@ -144,6 +175,31 @@ INSTANTIATE_TEST_SUITE_P(WeightMemory, EveryGolden, testing::ValuesIn(all_golden
                            std::ranges::replace(text, '-', '_');
                            return text;
                          });
+
+TEST(WeightMemoryTest, OnlyPlainTensorsAreTakenInPieces) {
+  ChangedModel source(golden("llama-llama3-rope"), {});
+  source.piecewise = true;
+  WeightMemory memory;
+  ASSERT_FALSE(scores_of(source, &memory).empty());
+  for (const auto& [name, header] : source.tensors()) {
+    const bool rearranged =
+        name.find("q_proj") != std::string::npos || name.find("k_proj") != std::string::npos;
+    EXPECT_NE(source.given_piecewise.contains(name), rearranged) << name;
+  }
+}
+
+TEST(WeightMemoryTest, NotFiniteWeightsAreRefusedInPiecesToo) {
+  for (const bool piecewise : {false, true}) {
+    ChangedModel source(golden("llama-llama3-rope"),
+                        {{"model.norm.weight", std::numeric_limits<float>::infinity()}});
+    source.piecewise = piecewise;
+    WeightMemory memory;
+    const auto model = load_llama_model(source, {}, {&memory, {}, {}});
+    ASSERT_FALSE(model);
+    EXPECT_EQ(model.error().code, ErrorCode::kCorrupt) << describe(model.error());
+    EXPECT_NE(describe(model.error()).find("model.norm.weight"), std::string::npos);
+  }
+}
 
 TEST(WeightMemoryTest, OtherWeightTypesAreLoadedAfresh) {
   const fs::path folder = golden("llama-llama3-rope");

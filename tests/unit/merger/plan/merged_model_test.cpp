@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -227,6 +227,58 @@ TEST_F(InMemory, AVisitorThatHasATensorIsNotHandedItAgain) {
   ASSERT_TRUE(model->visit(keeper, {}, {}));
   EXPECT_EQ(keeper.taken, (std::set<std::string>{"model.layers.1.mlp.up_proj.weight"}));
   EXPECT_EQ(digest_of(*model, keeper), whole);
+}
+
+// Takes every tensor in pieces as they are computed.
+class PieceKeeper final : public checkpoint::TensorVisitor {
+ public:
+  std::unique_ptr<checkpoint::ElementSink> begin(const std::string& name,
+                                                 const checkpoint::TensorHeader& header) override {
+    const std::size_t element = tensor::byte_size(header.dtype);
+    auto& bytes = keeper.tensors[name];
+    bytes.resize(tensor::element_count(header.shape).value() * element);
+    return std::make_unique<Pieces>(bytes, element);
+  }
+  Status finish(const std::string& name, const Digest& identity) override {
+    keeper.identities[name] = identity;
+    return {};
+  }
+  Status take(const std::string& name, const checkpoint::TensorSource&,
+              const std::optional<Digest>&) override {
+    return fail(ErrorCode::kInternal, name + " came whole");
+  }
+  Keeper keeper;
+
+ private:
+  class Pieces final : public checkpoint::ElementSink {
+   public:
+    Pieces(std::vector<std::byte>& bytes, std::size_t element) : bytes_(bytes), element_(element) {}
+    Status write(std::uint64_t first, std::span<const std::byte> data) override {
+      std::ranges::copy(data, bytes_.begin() + static_cast<std::ptrdiff_t>(first * element_));
+      return {};
+    }
+
+   private:
+    std::vector<std::byte>& bytes_;
+    std::size_t element_;
+  };
+};
+
+TEST_F(InMemory, InPiecesItIsTheSame) {
+  for (const char* text : kRecipes) {
+    const Digest whole = [&] {
+      auto model = open(text);
+      return digest_of(*model, visit(*model));
+    }();
+    TensorCache empty(kPlenty);
+    const auto recipe = recipe::read_recipe(text);
+    auto model = MergedModel::open(*recipe, resolver(), options_, empty);
+    ASSERT_TRUE(model);
+    PieceKeeper pieces;
+    ASSERT_TRUE((*model)->visit(pieces, {}, {}));
+    EXPECT_EQ(digest_of(**model, pieces.keeper), whole) << text;
+    EXPECT_EQ(empty.counts().kept_bytes, 0U) << "who takes pieces has them already";
+  }
 }
 
 // Random methods go on from the number of draws, whether tensors before were computed or not.
