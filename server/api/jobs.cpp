@@ -11,7 +11,7 @@ http::Response list_jobs(Service& service, const http::Request& request) {
   filter.state = job_state_from(
       query.choice("state", {"queued", "leased", "running", "publishing", "succeeded", "retry_wait",
                              "failed", "dead", "cancelled"}));
-  filter.kind = job_kind_from(query.choice("kind", {"merge", "evaluation"}));
+  filter.kind = job_kind_from(query.choice("kind", {"merge", "evaluation", "sweep"}));
   filter.sweep_id = query.integer("sweep_id", 1, std::int64_t{1} << 62);
   filter.cursor = query.text("cursor");
   filter.limit = static_cast<std::size_t>(query.integer("limit", 1, 500).value_or(50));

@@ -307,6 +307,43 @@ Json to_json(const Leaderboard& board) {
   return Json{{"suites", board.suites}, {"rows", std::move(rows)}};
 }
 
+namespace {
+
+// Stored texts that are JSON themselves.
+Json parsed(const std::string& text) {
+  Json value = Json::parse(text, nullptr, false);
+  return value.is_discarded() ? Json() : value;
+}
+
+Json search_json(const Search& search) {
+  return Json{{"document", search.document},
+              {"job_id", optional_json(search.job_id)},
+              {"job_state", to_string(search.job_state)},
+              {"progress", to_json(search.progress)},
+              {"error", search.error ? to_json(*search.error) : Json()},
+              {"trials", search.trials},
+              {"racing", search.racing},
+              {"evaluations", search.evaluations},
+              {"seconds", search.seconds},
+              {"best", search.best ? to_json(*search.best) : Json()},
+              {"result", search.result ? parsed(*search.result) : Json()}};
+}
+
+}  // namespace
+
+Json to_json(const Candidate& candidate) {
+  return Json{{"name", candidate.name},
+              {"trial", optional_json(candidate.trial)},
+              {"values", parsed(candidate.point)},
+              {"recipe", candidate.recipe},
+              {"model", candidate.model.empty() ? Json() : Json(candidate.model)},
+              {"standing", candidate.standing},
+              {"seen", candidate.seen},
+              {"estimate", optional_json(candidate.estimate)},
+              {"suites", parsed(candidate.suites)},
+              {"failure", optional_json(candidate.failure)}};
+}
+
 Json to_json(const Sweep& sweep) {
   Json trials = Json::array();
   for (const Trial& trial : sweep.trials) trials.push_back(trial_json(trial));
@@ -318,7 +355,8 @@ Json to_json(const Sweep& sweep) {
               {"suites", sweep.suites},
               {"created_at", rfc3339(sweep.created_at)},
               {"best_trial", optional_json(sweep.best_trial)},
-              {"trials", std::move(trials)}};
+              {"trials", std::move(trials)},
+              {"search", sweep.search ? search_json(*sweep.search) : Json()}};
 }
 
 Json to_json(const plan::Preflight& preflight) {

@@ -31,6 +31,7 @@ Json to_json(const ModelComparison& comparison);
 Json to_json(const SuiteInfo& suite);
 Json to_json(const Score& score);
 Json to_json(const Leaderboard& board);
+Json to_json(const Candidate& candidate);
 Json to_json(const Sweep& sweep);
 Json to_json(const plan::Preflight& preflight);
 Json to_json(const recipe::MethodInfo& method);

@@ -18,7 +18,7 @@ http::Response on_kind(const http::Request& request, Act act) {
   auto body = json_object(request);
   if (!body) return std::move(body.error());
   FieldReader fields(*body);
-  const auto kind = job_kind_from(fields.choice("kind", {"merge", "evaluation"}));
+  const auto kind = job_kind_from(fields.choice("kind", {"merge", "evaluation", "sweep"}));
   if (auto refusal = fields.finish()) return std::move(*refusal);
   return status_response(act(kind));
 }

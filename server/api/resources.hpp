@@ -20,6 +20,7 @@ void add_suites(http::Router& router, Service& service);
 void add_methods(http::Router& router);
 void add_leaderboard(http::Router& router, Service& service);
 void add_sweeps(http::Router& router, Service& service);
+void add_searches(http::Router& router, Service& service);
 void add_health(http::Router& router, Service& service);
 
 // "/api/v1" + path

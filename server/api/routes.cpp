@@ -48,6 +48,7 @@ void register_routes(http::Router& router, Service& service) {
   add_methods(router);
   add_leaderboard(router, service);
   add_sweeps(router, service);
+  add_searches(router, service);
   add_storage(router, service);
   add_tokens(router, service);
   add_health(router, service);

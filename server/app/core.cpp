@@ -85,7 +85,8 @@ Status check_sandbox(const config::Options& options) {
 
 worker::PoolOptions pool_of(const config::Options& options, worker::PoolOptions pool) {
   pool.most = {{JobKind::kMerge, options.max_merges},
-               {JobKind::kEvaluation, options.max_evaluations}};
+               {JobKind::kEvaluation, options.max_evaluations},
+               {JobKind::kSweep, options.max_sweeps}};
   pool.grace = std::chrono::milliseconds(options.stop_grace_ms);
   pool.memory_budget = options.memory_budget > 0 ? options.memory_budget : usable_memory();
   pool.disk_floor = options.disk_floor;
@@ -106,8 +107,12 @@ Core::Core(pipeline::StateFolder state, std::unique_ptr<store::Store> store,
       suites_(options.suites, datasets_of(options), std::move(judges)),
       merge_stage_(*store_, queue_, state_, models_, suites_, limits_of(options)),
       evaluation_stage_(*store_, queue_, state_, models_, suites_, limits_of(options)),
+      sweep_stage_(*store_, queue_, state_, models_, suites_, limits_of(options),
+                   options.max_attempts),
       workers_(*store_, queue_, system_clock(), state_,
-               {{JobKind::kMerge, &merge_stage_}, {JobKind::kEvaluation, &evaluation_stage_}},
+               {{JobKind::kMerge, &merge_stage_},
+                {JobKind::kEvaluation, &evaluation_stage_},
+                {JobKind::kSweep, &sweep_stage_}},
                pool_of(options, std::move(pool))),
       service_({*store_, queue_, workers_, models_, suites_, state_, metrics_, system_clock(),
                 limits_of(options), options.max_attempts, tokens_, options.max_open_jobs}) {}

@@ -4,6 +4,7 @@
 
 #include "server/config/options.hpp"
 #include "server/pipeline/evaluation_stage.hpp"
+#include "server/pipeline/sweep_stage.hpp"
 #include "server/service/daemon_service.hpp"
 
 namespace crucible::server::app {
@@ -54,6 +55,7 @@ class Core {
   pipeline::SuiteCatalog suites_;
   pipeline::MergeStage merge_stage_;
   pipeline::EvaluationStage evaluation_stage_;
+  pipeline::SweepStage sweep_stage_;
   worker::WorkerPool workers_;
   DaemonService service_;
 };

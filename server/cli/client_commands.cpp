@@ -6,6 +6,8 @@
 #include <filesystem>
 
 #include "merger/base/io.hpp"
+#include "server/cli/json_fields.hpp"
+#include "server/cli/search_commands.hpp"
 #include "server/cli/views.hpp"
 #include "server/cli/watch.hpp"
 
@@ -13,21 +15,6 @@ namespace crucible::server::cli {
 namespace {
 
 constexpr std::size_t kRecipeLimit = 1 << 20;
-
-Result<std::string> read_recipe_text(const std::string& file) {
-  if (file != "-") return io::read_text(file, kRecipeLimit);
-  std::string text;
-  std::array<char, 65536> buffer{};
-  while (true) {
-    const auto got = ::read(STDIN_FILENO, buffer.data(), buffer.size());
-    if (got < 0) return fail(from_errno(errno, "reading the recipe from standard input"));
-    if (got == 0) return text;
-    text.append(buffer.data(), static_cast<std::size_t>(got));
-    if (text.size() > kRecipeLimit) {
-      return fail(ErrorCode::kInvalidArgument, "the recipe on standard input is larger than 1 MiB");
-    }
-  }
-}
 
 // Runs `ask` with a client and shows its answer, as JSON or by `view`.
 template <typename Ask, typename View>
@@ -98,6 +85,21 @@ int print_text(const CommonOptions& common, const std::string& path) {
 }
 
 }  // namespace
+
+Result<std::string> read_recipe_text(const std::string& file) {
+  if (file != "-") return io::read_text(file, kRecipeLimit);
+  std::string text;
+  std::array<char, 65536> buffer{};
+  while (true) {
+    const auto got = ::read(STDIN_FILENO, buffer.data(), buffer.size());
+    if (got < 0) return fail(from_errno(errno, "reading the recipe from standard input"));
+    if (got == 0) return text;
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+    if (text.size() > kRecipeLimit) {
+      return fail(ErrorCode::kInvalidArgument, "the recipe on standard input is larger than 1 MiB");
+    }
+  }
+}
 
 int submit(const SubmitOptions& options, const CommonOptions& common) {
   const auto recipe = read_recipe_text(options.recipe);
@@ -259,7 +261,9 @@ int list_sweeps(const CommonOptions& common) {
 int show_sweep(std::int64_t id, const CommonOptions& common) {
   return ask_and_show(
       common, [&](const ApiClient& api) { return api.get("/sweeps/" + std::to_string(id)); },
-      sweep_view);
+      [](const Json& sweep) {
+        return member(sweep, "search").is_null() ? sweep_view(sweep) : search_view(sweep);
+      });
 }
 
 int cancel_sweep(std::int64_t id, const CommonOptions& common) {

@@ -54,6 +54,9 @@ struct LeaderboardOptions {
 };
 int leaderboard(const LeaderboardOptions& options, const CommonOptions& common);
 
+// A file's text, or standard input's for "-".
+Result<std::string> read_recipe_text(const std::string& file);
+
 struct SweepOptions {
   int priority = 0;
   std::string recipe;

@@ -14,6 +14,8 @@
 #include "server/cli/lora_command.hpp"
 #include "server/cli/moe_command.hpp"
 #include "server/cli/queue_command.hpp"
+#include "server/cli/search_command.hpp"
+#include "server/cli/search_commands.hpp"
 #include "server/cli/suites_command.hpp"
 
 namespace crucible::server::cli {
@@ -366,12 +368,71 @@ class Registry {
     run_with(command, parsed, leaderboard);
   }
 
+  void search_command(CLI::App& sweep) {
+    auto parsed = std::make_shared<Parsed<SearchCommandOptions>>();
+    CLI::App& command =
+        *sweep.add_subcommand("run", "carry out a sweep document here, without a daemon");
+    add_search_options(command, parsed->options);
+    run_with(command, parsed, [](const SearchCommandOptions& options, const CommonOptions&) {
+      return run_search_command(options);
+    });
+  }
+
+  void search_client_commands(CLI::App& sweep) {
+    auto parsed = std::make_shared<Parsed<SubmitSearchOptions>>();
+    SubmitSearchOptions& options = parsed->options;
+    CLI::App& start =
+        *sweep.add_subcommand("start", "queue a sweep document: a sampler and races find the best");
+    start
+        .add_option("DOCUMENT", options.document,
+                    "sweep document, - for standard input; with "
+                    "--vary a recipe")
+        ->required();
+    start.add_option("--vary", options.vary,
+                     "PATH=LOW:HIGH:POINTS, such as parameters.t=0:1:5; may be repeated");
+    add_suites(start, options.suites, false);
+    start.add_option("--name", options.name, "name of the sweep");
+    start.add_option("--idempotency-key", options.idempotency_key,
+                     "the same key gives the first sweep again");
+    add_priority(start, options.priority);
+    start.add_flag("--watch", options.watch, "follow it to the end");
+    add_server(start, parsed->common);
+    run_with(start, parsed, submit_search);
+    id_command(sweep, "pause", "stop a sweep that searches; what it has found is kept",
+               pause_sweep);
+    auto resumed = std::make_shared<Parsed<ResumeOptions>>();
+    CLI::App& resume = *sweep.add_subcommand("resume", "go on with it, or with a larger budget");
+    resume.add_option("ID", resumed->options.id, "its number")->required();
+    resume.add_option("--budget", resumed->options.budget,
+                      "NAME=NUMBER: trials, items, tokens or minutes; may be repeated");
+    add_server(resume, resumed->common);
+    run_with(resume, resumed, resume_sweep);
+    auto forked = std::make_shared<Parsed<ForkOptions>>();
+    CLI::App& fork = *sweep.add_subcommand("fork", "queue a new sweep around a trial of another");
+    fork.add_option("ID", forked->options.id, "the sweep")->required();
+    fork.add_option("TRIAL", forked->options.trial, "number of the trial")->required();
+    add_server(fork, forked->common);
+    run_with(fork, forked, fork_sweep);
+    auto listed = std::make_shared<Parsed<TrialsOptions>>();
+    CLI::App& trials = *sweep.add_subcommand("trials", "trials of a sweep that searches");
+    trials.add_option("ID", listed->options.id, "the sweep")->required();
+    trials.add_option("--format", listed->options.format, "")
+        ->check(CLI::IsMember({"table", "csv", "json"}))
+        ->capture_default_str();
+    trials.add_option("-o,--out", listed->options.out, "file, in place of standard output");
+    add_server(trials, listed->common);
+    run_with(trials, listed, list_trials);
+  }
+
   void sweep_commands() {
-    CLI::App& sweep = *app_.add_subcommand("sweep", "try several values of one recipe parameter");
+    CLI::App& sweep =
+        *app_.add_subcommand("sweep", "find the best values of a recipe's parameters");
     sweep.require_subcommand(1);
     plain_command(sweep, "list", "list sweeps", list_sweeps);
     id_command(sweep, "show", "show a sweep and its trials", show_sweep);
     id_command(sweep, "cancel", "cancel a sweep's jobs", cancel_sweep);
+    search_command(sweep);
+    search_client_commands(sweep);
     auto parsed = std::make_shared<Parsed<SweepOptions>>();
     SweepOptions& options = parsed->options;
     CLI::App& command = *sweep.add_subcommand("submit", "queue one merge for each value");

@@ -32,6 +32,7 @@ struct Options {
   unsigned threads = 0;             // a worker's; 0 = one per hardware thread
   std::size_t max_merges = 1;
   std::size_t max_evaluations = 1;
+  std::size_t max_sweeps = 1;
   std::uint64_t memory_bytes = 512ULL << 20;     // tensor buffers of one merge
   std::uint64_t shard_bytes = 5'000'000'000ULL;  // a merged model's files
   std::int64_t max_attempts = 5;

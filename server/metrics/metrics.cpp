@@ -16,7 +16,7 @@
 namespace crucible::server::metrics {
 namespace {
 
-constexpr JobKind kKinds[] = {JobKind::kMerge, JobKind::kEvaluation};
+constexpr JobKind kKinds[] = {JobKind::kMerge, JobKind::kEvaluation, JobKind::kSweep};
 constexpr JobState kStates[] = {JobState::kQueued,     JobState::kLeased,    JobState::kRunning,
                                 JobState::kPublishing, JobState::kSucceeded, JobState::kRetryWait,
                                 JobState::kFailed,     JobState::kDead,      JobState::kCancelled};

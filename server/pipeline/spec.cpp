@@ -160,6 +160,8 @@ std::string result_line(const json& result) {
   return line({{"type", "result"}, {"result", result}});
 }
 
+std::string event_line(const json& event) { return line({{"type", "event"}, {"event", event}}); }
+
 std::string error_line(const Error& error) {
   json faults = json::array();
   for (const Fault& fault : error.faults) {
@@ -183,6 +185,9 @@ Result<Frame> frame_from(const std::string& text) {
     } else if (type == "result") {
       frame.type = Frame::Type::kResult;
       frame.result = object.at("result");
+    } else if (type == "event") {
+      frame.type = Frame::Type::kEvent;
+      frame.result = object.at("event");
     } else {
       frame.type = Frame::Type::kError;
       frame.error.code = error_code_from(object.at("code").get<std::string>());

@@ -11,7 +11,8 @@
 #include "server/service/records.hpp"
 
 // What daemon and worker say to each other: one JSON object in (the spec), frames out, a JSON
-// object a line on descriptor 3: any number of {"type": "progress"}, then one "result" or "error".
+// object a line on descriptor 3: any number of {"type": "progress"} and of {"type": "event"} (what
+// a sweep has found), then one "result" or "error".
 namespace crucible::server::pipeline {
 
 struct MergeSpec {
@@ -69,9 +70,9 @@ struct EvaluationResult {
 
 // One line of descriptor 3, read.
 struct Frame {
-  enum class Type { kProgress, kResult, kError } type = Type::kProgress;
+  enum class Type { kProgress, kResult, kError, kEvent } type = Type::kProgress;
   Progress progress;
-  nlohmann::json result;
+  nlohmann::json result;  // or event
   Error error;
 };
 
@@ -87,6 +88,7 @@ Result<EvaluationResult> evaluation_result_from(const nlohmann::json& json);
 
 std::string progress_line(const Progress& progress);  // with its newline
 std::string result_line(const nlohmann::json& result);
+std::string event_line(const nlohmann::json& event);
 std::string error_line(const Error& error);
 Result<Frame> frame_from(const std::string& line);
 

@@ -16,6 +16,7 @@ namespace crucible::server::pipeline {
 namespace {
 
 constexpr std::string_view kBuiltin = "builtin:";
+constexpr std::chrono::seconds kFaultyFor{1};
 
 SuiteEntry outline_of(const task::SuiteListing& listing) {
   SuiteEntry entry;
@@ -154,10 +155,18 @@ std::vector<SuiteEntry> SuiteCatalog::read() const {
   return entries;
 }
 
+// A file that could not be read for a moment (no descriptor, a failing disk) looks like a broken
+// one, so those with a fault are read again after a while, changed or not.
 std::vector<SuiteEntry> SuiteCatalog::list() {
   return cache_.with([this](Cache& cache) {
-    std::string now = fingerprint();
-    if (cache.fingerprint != now) cache = {std::move(now), read()};
+    std::string current = fingerprint();
+    const auto now = std::chrono::steady_clock::now();
+    const bool any_fault = std::ranges::any_of(cache.entries, [](const SuiteEntry& entry) {
+      return !entry.info.error.empty() && entry.info.missing.empty();
+    });
+    if (cache.fingerprint != current || (any_fault && now - cache.read_at > kFaultyFor)) {
+      cache = {std::move(current), now, read()};
+    }
     return cache.entries;
   });
 }

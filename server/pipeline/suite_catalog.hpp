@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -41,6 +42,7 @@ class SuiteCatalog {
  private:
   struct Cache {
     std::string fingerprint;
+    std::chrono::steady_clock::time_point read_at = {};
     std::vector<SuiteEntry> entries;
   };
   std::string fingerprint() const;

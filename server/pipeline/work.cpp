@@ -9,6 +9,7 @@
 namespace crucible::server::pipeline {
 namespace {
 
+constexpr std::size_t kNameDigits = 8;                    // of a digest, in a name
 constexpr std::uint64_t kEvaluationBytes = 256ULL << 20;  // beside the weights
 
 Result<store::StoredJob> inserted(store::Database& database, const store::NewJob& job, TimeMs at) {
@@ -84,6 +85,29 @@ std::string evaluation_key(const std::string& model_digest, const std::string& s
   hash.field("evaluation").field(engine_version()).field("f32");
   hash.field(model_digest).field(suite_digest);
   return hash.finish().hex();
+}
+
+Result<store::NewJob> new_merge_job(ModelCatalog& models, const MergeOrder& order,
+                                    const std::string& recipe, const plan::Preflight& preflight,
+                                    const MergeChoices& choices) {
+  auto inputs = models.resolve(order);
+  if (!inputs) return fail(std::move(inputs).error());
+  store::NewJob job;
+  job.kind = JobKind::kMerge;
+  job.max_attempts = choices.max_attempts;
+  job.merge_method = order.method();
+  job.recipe = recipe;
+  job.recipe_digest = order.digest().hex();
+  job.seed = choices.seed;
+  job.compatibility = choices.compatibility;
+  job.allow_nonfinite = choices.allow_nonfinite;
+  job.submitter = choices.submitter;
+  job.priority = choices.priority;
+  job.need = {preflight.memory_bytes, preflight.output_bytes};
+  job.work_key = merge_key(order, job, inputs->models, inputs->adapters);
+  job.name = fmt::format("{}-{}", job.merge_method, job.recipe_digest.substr(0, kNameDigits));
+  job.inputs = std::move(inputs->inputs);
+  return job;
 }
 
 EvaluationOrigin origin_of(const Job& merge) {

@@ -23,6 +23,21 @@ std::string merge_key(const MergeOrder& order, const store::NewJob& job,
 std::string evaluation_key(const std::string& model_digest, const std::string& suite_digest);
 
 // A suite to run, with its digest where it could be read ("" else: the job's worker will say why).
+// What decides a merge's bytes and place in the queue beside its recipe.
+struct MergeChoices {
+  std::uint64_t seed = 0;
+  method::Compatibility compatibility = method::Compatibility::kNone;
+  bool allow_nonfinite = false;
+  std::string submitter;
+  std::int64_t priority = 0;
+  std::int64_t max_attempts = 5;
+};
+// The job of a recipe that passed its preflight, named by method and digest; its models are
+// registered. Suites and sweep are the caller's to set.
+Result<store::NewJob> new_merge_job(ModelCatalog& models, const MergeOrder& order,
+                                    const std::string& recipe, const plan::Preflight& preflight,
+                                    const MergeChoices& choices);
+
 struct SuiteToRun {
   std::string name;
   std::string digest;

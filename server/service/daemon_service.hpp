@@ -4,6 +4,7 @@
 #include "server/leaderboard/leaderboard.hpp"
 #include "server/metrics/metrics.hpp"
 #include "server/pipeline/merge_stage.hpp"
+#include "server/search/document.hpp"
 #include "server/service/service.hpp"
 #include "server/sweep/sweep.hpp"
 #include "server/worker/worker_pool.hpp"
@@ -35,6 +36,12 @@ class DaemonService : public Service {
   Result<Job> submit_merge(const SubmitMerge& request) override;
   Result<std::vector<Job>> submit_evaluation(const SubmitEvaluation& request) override;
   Result<Sweep> submit_sweep(const SubmitSweep& request) override;
+  Result<Sweep> submit_search(const SubmitSearch& request) override;
+  Result<Sweep> pause_sweep(SweepId id, const access::Principal& by) override;
+  Result<Sweep> resume_sweep(SweepId id, const nlohmann::json& budget,
+                             const access::Principal& by) override;
+  Result<Sweep> fork_sweep(SweepId id, std::int64_t trial, const Submission& submission) override;
+  Result<Page<Candidate>> trials(SweepId id, std::int64_t after, std::size_t limit) override;
   Status check_quota(const access::Principal& principal, std::size_t wanted) override;
 
   Result<Page<Job>> jobs(const JobFilter& filter) override;
@@ -97,6 +104,8 @@ class DaemonService : public Service {
   Result<leaderboard::ScoreTable> score_table(store::Database& database);
   Result<std::optional<std::vector<std::int64_t>>> recall(const std::string& key,
                                                           const std::string& digest);
+  Result<search::Document> check_search(const std::string& text, store::Need& need);
+  Result<Search> search_of(SweepId id);
   Status check_owner(JobId id, const access::Principal& by);
   Status check_sweep_owner(SweepId id, const access::Principal& by);
   Result<std::vector<Job>> get_jobs(const std::vector<std::int64_t>& ids);

@@ -9,7 +9,7 @@ namespace {
 
 std::vector<JobKind> kinds_of(std::optional<JobKind> kind) {
   if (kind) return {*kind};
-  return {JobKind::kMerge, JobKind::kEvaluation};
+  return {JobKind::kMerge, JobKind::kEvaluation, JobKind::kSweep};
 }
 
 }  // namespace

@@ -6,9 +6,10 @@
 namespace crucible::server {
 namespace {
 
-constexpr std::array<std::pair<JobKind, std::string_view>, 2> kKinds = {{
+constexpr std::array<std::pair<JobKind, std::string_view>, 3> kKinds = {{
     {JobKind::kMerge, "merge"},
     {JobKind::kEvaluation, "evaluation"},
+    {JobKind::kSweep, "sweep"},
 }};
 
 constexpr std::array<std::pair<JobState, std::string_view>, 9> kStates = {{

@@ -22,7 +22,7 @@ using ModelId = std::int64_t;
 using EvaluationId = std::int64_t;
 using SweepId = std::int64_t;
 
-enum class JobKind { kMerge, kEvaluation };
+enum class JobKind { kMerge, kEvaluation, kSweep };
 // queued → leased → running → publishing → succeeded; retry_wait (again later), failed (the input's
 // fault), dead (attempts spent or poison), cancelled.
 enum class JobState {
@@ -222,17 +222,46 @@ struct Trial {
   std::map<std::string, Score> scores;
   std::optional<Score> mean;
 };
+// A merge of a search, or what it is measured against.
+struct Candidate {
+  std::string name;                   // "t17", "default", "parent sums"
+  std::optional<std::int64_t> trial;  // none: a reference
+  std::string point;                  // JSON: values by name
+  std::string recipe;                 // "" for a parent
+  std::string model;                  // of a parent
+  std::string standing;               // "racing", "eliminated", "set aside", "failed"
+  std::int64_t seen = 0;              // tune items answered
+  std::optional<double> estimate;     // of the objective, from these
+  std::string suites;                 // JSON: the estimate by suite
+  std::optional<std::string> failure;
+};
+// A sweep that a sampler and races carry out, in one job.
+struct Search {
+  std::string document;
+  std::optional<JobId> job_id;  // the last one
+  JobState job_state = JobState::kQueued;
+  Progress progress;
+  std::optional<Error> error;         // of that job
+  std::optional<std::string> result;  // JSON, once it is over
+  std::int64_t trials = 0;
+  std::int64_t racing = 0;       // of them
+  std::int64_t evaluations = 0;  // answers to tune and report items so far
+  double seconds = 0;            // of work for them
+  std::optional<Candidate> best;
+};
 struct Sweep {
   SweepId id = 0;
   std::string name;
-  std::string state;      // "running", "succeeded" (all trials), "failed" (some), "cancelled"
-  std::string parameter;  // path into the recipe, or the placeholder's name
+  std::string state;  // "running", "succeeded" (all trials), "failed" (some), "cancelled"; searches
+                      // also "queued" and "paused"
+  std::string parameter;  // path into the recipe, or the placeholder's name; "" for a search
   std::string recipe;     // template as submitted
   std::vector<std::string> suites;
   TimeMs created_at = 0;
   std::vector<Trial> trials;              // by value
   std::optional<std::size_t> best_trial;  // highest mean so far
   std::string submitter;                  // name of the token it came with; "" without tokens
+  std::optional<Search> search = std::nullopt;
 };
 
 }  // namespace crucible::server

@@ -6,6 +6,7 @@
 #include "merger/base/digest.hpp"
 #include "merger/base/io.hpp"
 #include "server/service/daemon_service.hpp"
+#include "server/store/searches.hpp"
 
 // Models, evaluations, the leaderboard, sweeps, and the daemon's own condition.
 namespace crucible::server {
@@ -179,6 +180,13 @@ Result<Sweep> DaemonService::cancel_sweep(SweepId id, const access::Principal& b
     if (!stored) return fail(std::move(stored).error());
     const TimeMs now = parts_.clock.now();
     bool any = false;
+    auto search = store::find_search(database, id);
+    if (!search) return fail(std::move(search).error());
+    if (*search && (*search)->job_id) {
+      auto cancelled = cancel_any(database, *(*search)->job_id, now);
+      if (!cancelled) return fail(std::move(cancelled).error());
+      any = *cancelled;
+    }
     for (const Trial& trial : stored->sweep.trials) {
       auto cancelled = cancel_trial(database, trial.job_id, now);
       if (!cancelled) return fail(std::move(cancelled).error());

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -66,6 +67,13 @@ struct CreatedToken {
   std::string text;  // the secret part is nowhere else
 };
 
+struct SubmitSearch {
+  std::string document;  // YAML or JSON: see server/search/document.hpp
+  std::string name;      // "" = the document's, else made from its digest
+  std::string idempotency_key;
+  Submission submission;
+};
+
 template <typename T>
 struct Page {
   std::vector<T> items;
@@ -91,6 +99,17 @@ class Service {
   virtual Result<std::vector<Job>> submit_evaluation(
       const SubmitEvaluation& request) = 0;  // one a suite
   virtual Result<Sweep> submit_sweep(const SubmitSweep& request) = 0;
+  virtual Result<Sweep> submit_search(const SubmitSearch& request) = 0;
+  // kConflict where the sweep is no search, or is not in the state for it.
+  virtual Result<Sweep> pause_sweep(SweepId id, const access::Principal& by) = 0;
+  // `budget`: fields that replace those of the document; a sweep that is over needs some.
+  virtual Result<Sweep> resume_sweep(SweepId id, const nlohmann::json& budget,
+                                     const access::Principal& by) = 0;
+  // A new search around a trial of another.
+  virtual Result<Sweep> fork_sweep(SweepId id, std::int64_t trial,
+                                   const Submission& submission) = 0;
+  // Of a search: references, then trials; `after` is the last trial of the page before, -1 = first.
+  virtual Result<Page<Candidate>> trials(SweepId id, std::int64_t after, std::size_t limit) = 0;
   // kUnavailable when as many jobs of this submitter are open as one may have.
   virtual Status check_quota(const access::Principal& principal, std::size_t wanted) = 0;
 

@@ -140,24 +140,10 @@ template <typename Request>
 Result<store::NewJob> DaemonService::merge_job(const pipeline::MergeOrder& order,
                                                const plan::Preflight& preflight,
                                                const std::string& text, const Request& request) {
-  auto inputs = parts_.models.resolve(order);
-  if (!inputs) return fail(std::move(inputs).error());
-  store::NewJob job;
-  job.kind = JobKind::kMerge;
-  job.max_attempts = parts_.max_attempts;
-  job.merge_method = order.method();
-  job.recipe = text;
-  job.recipe_digest = order.digest().hex();
-  job.seed = request.seed;
-  job.compatibility = request.compatibility;
-  job.allow_nonfinite = request.allow_nonfinite;
-  job.submitter = request.submission.submitter;
-  job.priority = request.submission.priority;
-  job.need = {preflight.memory_bytes, preflight.output_bytes};
-  job.work_key = pipeline::merge_key(order, job, inputs->models, inputs->adapters);
-  job.name = fmt::format("{}-{}", job.merge_method, job.recipe_digest.substr(0, kNameDigits));
-  job.inputs = std::move(inputs->inputs);
-  return job;
+  return pipeline::new_merge_job(
+      parts_.models, order, text, preflight,
+      {request.seed, request.compatibility, request.allow_nonfinite, request.submission.submitter,
+       request.submission.priority, parts_.max_attempts});
 }
 
 Result<std::optional<std::vector<std::int64_t>>> DaemonService::recall(const std::string& key,

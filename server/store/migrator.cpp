@@ -56,6 +56,16 @@ Status check_applied(Database& database, std::span<const Migration> migrations) 
   return {};
 }
 
+// A step may make a table anew that others refer to.
+Status check_references(Database& database) {
+  auto broken =
+      database.query("PRAGMA foreign_key_check", {}, [](const Row& row) { return row.text(0); });
+  if (!broken) return fail(std::move(broken).error());
+  if (broken->empty()) return {};
+  return fail(ErrorCode::kCorrupt,
+              "rows of " + broken->front() + " refer to rows that are not there");
+}
+
 Status apply(Database& database, const Migration& migration, std::size_t version) {
   auto transaction = Transaction::begin(database);
   if (!transaction) return fail(std::move(transaction).error());
@@ -70,6 +80,7 @@ Status apply(Database& database, const Migration& migration, std::size_t version
       !status) {
     return status;
   }
+  if (auto status = check_references(database); !status) return status;
   return transaction->commit();
 }
 
@@ -80,13 +91,16 @@ Status migrate(Database& database, std::span<const Migration> migrations) {
   if (auto status = check_applied(database, migrations); !status) return status;
   auto version = pragma(database, "PRAGMA user_version");
   if (!version) return fail(std::move(version).error());
+  if (static_cast<std::size_t>(*version) >= migrations.size()) return {};
+  // Without effect inside a transaction, so it is switched here.
+  if (auto status = database.execute_script("PRAGMA foreign_keys=OFF;"); !status) return status;
   for (auto next = static_cast<std::size_t>(*version); next < migrations.size(); ++next) {
     if (auto status = apply(database, migrations[next], next + 1); !status) {
       return fail(std::move(status).error().with_context(
           fmt::format("schema step {}", migrations[next].name)));
     }
   }
-  return {};
+  return database.execute_script("PRAGMA foreign_keys=ON;");
 }
 
 }  // namespace crucible::server::store

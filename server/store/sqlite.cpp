@@ -115,6 +115,11 @@ Status Database::configure(OpenMode mode) {
     return status;
   }
   if (mode == OpenMode::kReader) return execute_script("PRAGMA query_only=ON;");
+  // Where the file cannot be opened for writing, for whatever passing reason, SQLite is content
+  // with reading it.
+  if (sqlite3_db_readonly(handle_.get(), "main") != 0) {
+    return fail(ErrorCode::kIo, "it can only be read");
+  }
   auto journal =
       query_one("PRAGMA journal_mode=WAL", {}, [](const Row& row) { return row.text(0); });
   if (!journal) return fail(std::move(journal).error());

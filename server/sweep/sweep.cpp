@@ -10,6 +10,7 @@
 #include "merger/recipe/substitute.hpp"
 #include "server/store/jobs.hpp"
 #include "server/store/models.hpp"
+#include "server/store/searches.hpp"
 
 namespace crucible::server::sweep {
 namespace {
@@ -75,6 +76,16 @@ std::string sweep_state(const Sweep& sweep, bool cancelled) {
                                                                                      : "succeeded";
 }
 
+std::string search_state(const Search& search, bool cancelled, bool paused) {
+  if (search.result) return "succeeded";
+  if (!is_final(search.job_state)) {
+    return search.job_state == JobState::kQueued ? "queued" : "running";
+  }
+  if (cancelled) return "cancelled";
+  if (paused && search.job_state == JobState::kCancelled) return "paused";
+  return search.job_state == JobState::kCancelled ? "cancelled" : "failed";
+}
+
 std::optional<std::size_t> best_trial(const std::vector<Trial>& trials) {
   std::optional<std::size_t> best;
   for (std::size_t i = 0; i < trials.size(); ++i) {
@@ -118,6 +129,15 @@ Result<std::vector<PlannedTrial>> plan_trials(const std::string& recipe,
 Result<Sweep> view(store::Database& database, store::StoredSweep stored,
                    const leaderboard::ScoreTable& scores) {
   Sweep sweep = std::move(stored.sweep);
+  auto search = store::find_search(database, sweep.id);
+  if (!search) return fail(std::move(search).error());
+  if (*search) {
+    auto paused = store::search_paused_at(database, sweep.id);
+    if (!paused) return fail(std::move(paused).error());
+    sweep.state = search_state(**search, stored.cancelled, paused->has_value());
+    sweep.search = std::move(**search);
+    return sweep;
+  }
   for (Trial& trial : sweep.trials) {
     if (auto status = fill_trial(database, trial, sweep.suites, scores); !status) {
       return fail(std::move(status).error());

@@ -37,6 +37,12 @@
 #include "server/pipeline/model_catalog.hpp"
 #include "server/pipeline/model_sources.hpp"
 #include "server/pipeline/spec.hpp"
+#include "server/pipeline/sweep_stage.hpp"
+#include "server/pipeline/work.hpp"
+#include "server/search/model_scorer.hpp"
+#include "server/search/report.hpp"
+#include "server/search/search.hpp"
+#include "server/search/summary.hpp"
 #include "server/worker/confinement.hpp"
 
 namespace crucible::server::worker {
@@ -212,6 +218,69 @@ Result<json> run_evaluation(const json& object, const ProgressSink& progress,
   return write_files(spec->out, *suite, *report, to_json(pipeline::result_of(*report, *suite)));
 }
 
+Result<std::vector<task::Suite>> suites_of(const pipeline::SweepSpec& spec) {
+  task::FolderDatasets datasets({spec.datasets.begin(), spec.datasets.end()});
+  task::BuildOptions build;
+  build.datasets = &datasets;
+  std::vector<task::Suite> suites;
+  for (const std::string& file : spec.suite_files) {
+    auto suite = task::read_suite(file, build);
+    if (!suite) return fail(std::move(suite).error());
+    suites.push_back(std::move(*suite));
+  }
+  return suites;
+}
+
+search::ModelScorerOptions scorer_options(const pipeline::SweepSpec& spec, std::uint64_t seed,
+                                          const ProgressSink& progress, std::stop_token stop) {
+  search::ModelScorerOptions options;
+  options.merge.seed = seed;
+  options.merge.threads = spec.threads;
+  options.merge.memory_bytes = spec.memory_bytes;
+  options.engine.threads = spec.threads;
+  options.cache_bytes = spec.cache_bytes;
+  options.progress = [progress](const std::string& candidate, const Progress& note) {
+    progress({candidate + ": " + note.stage, note.done, note.total, note.unit});
+  };
+  options.stop = std::move(stop);
+  return options;
+}
+
+Result<json> run_sweep(const json& object, const ProgressSink& progress, std::stop_token stop) {
+  auto spec = pipeline::sweep_spec_from(object);
+  if (!spec) return fail(std::move(spec).error());
+  auto document = search::read_document(spec->document);
+  if (!document) return fail(std::move(document).error());
+  auto suites = suites_of(*spec);
+  if (!suites) return fail(std::move(suites).error());
+  auto items = search::ItemPlan::make(*suites, document->tune_share, document->seed);
+  if (!items) return fail(std::move(items).error());
+  const plan::ModelResolver resolver =
+      [&](const recipe::ModelReference& reference) -> Result<std::filesystem::path> {
+    const auto found = spec->folders.find(reference.text());
+    if (found != spec->folders.end()) return std::filesystem::path(found->second);
+    return fail(ErrorCode::kNotFound, "the sweep has no model " + reference.text());
+  };
+  search::ModelScorer scorer(*items, resolver,
+                             scorer_options(*spec, document->seed, progress, stop));
+  auto kept = search::kept_from(spec->events);
+  if (!kept) return fail(std::move(kept).error());
+  auto parents = search::parents_of(*document);
+  if (!parents) return fail(std::move(parents).error());
+  search::SearchOptions options;
+  options.parents = std::move(*parents);
+  options.stop = stop;
+  options.settings = pipeline::engine_version() + " f32";
+  options.sink = [](const json& event) -> Status {
+    send(pipeline::event_line(event));
+    return {};
+  };
+  auto report = search::run_search(*document, *items, scorer, *kept, options);
+  if (!report) return fail(std::move(report).error());
+  json keep = search::to_keep(*document, *report);
+  return json{{"report", std::move(*report)}, {"keep", std::move(keep)}};
+}
+
 Result<json> run(const json& spec, std::stop_token stop) {
   const ProgressSink progress = [sender = ProgressSender()](const Progress& note) mutable {
     sender(note);
@@ -219,6 +288,7 @@ Result<json> run(const json& spec, std::stop_token stop) {
   const std::string kind = spec.value("kind", "");
   if (kind == "merge") return run_merge(spec, progress, stop);
   if (kind == "evaluation") return run_evaluation(spec, progress, stop);
+  if (kind == "sweep") return run_sweep(spec, progress, stop);
   return fail(ErrorCode::kInternal, "unknown kind of work: " + kind);
 }
 
@@ -235,6 +305,10 @@ Status confine(const json& spec) {
     auto merge = pipeline::merge_spec_from(spec);
     if (!merge) return fail(std::move(merge).error());
     plan = plan_for(*merge);
+  } else if (spec.value("kind", "") == "sweep") {
+    auto sweep = pipeline::sweep_spec_from(spec);
+    if (!sweep) return fail(std::move(sweep).error());
+    plan = plan_for(*sweep);
   } else {
     auto evaluation = pipeline::evaluation_spec_from(spec);
     if (!evaluation) return fail(std::move(evaluation).error());

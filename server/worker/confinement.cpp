@@ -57,6 +57,16 @@ sandbox::Plan plan_for(const pipeline::EvaluationSpec& spec) {
   return plan;
 }
 
+sandbox::Plan plan_for(const pipeline::SweepSpec& spec) {
+  sandbox::Plan plan;
+  for (const auto& [reference, folder] : spec.folders) plan.read.emplace_back(folder);
+  for (const std::string& file : spec.suite_files) {
+    plan.read.push_back(std::filesystem::path(file).parent_path());
+  }
+  plan.read.insert(plan.read.end(), spec.datasets.begin(), spec.datasets.end());
+  return plan;
+}
+
 Confinement confinement_from(const nlohmann::json& spec) {
   const auto found = spec.find("sandbox");
   if (found == spec.end()) return {};

@@ -88,6 +88,7 @@ void WorkerPool::supervise() {
       claim_all();
     }
     end_cancelled();
+    record_again();
     busy_ = active_.size() + publications_.size();
     if (draining && active_.empty() && publications_.empty()) return;
     wait_for_news();
@@ -232,6 +233,10 @@ void WorkerPool::end(Active& active, EndReason reason) {
 
 int WorkerPool::wait_milliseconds() {
   int wait = active_.empty() ? kIdleWaitMs : kBusyWaitMs;
+  {
+    const std::lock_guard lock(unrecorded_mutex_);
+    if (!unrecorded_.empty()) wait = kBusyWaitMs;
+  }
   if (const auto due = queue_.next_due(); due && *due) {
     wait = static_cast<int>(std::clamp<TimeMs>(**due - clock_.now(), 1, wait));
   }
@@ -261,6 +266,7 @@ void WorkerPool::read_frames(Active& active) {
   auto open = active.lines.fill(active.child.frames());
   active.frames_open = open.value_or(false);
   while (auto line = active.lines.next()) take_frame(active, *line);
+  keep_events(active);
   if (!open) end(active, EndReason::kProtocol);
   store_progress(active);
 }
@@ -274,6 +280,8 @@ void WorkerPool::take_frame(Active& active, const std::string& line) {
   }
   if (frame->type == pipeline::Frame::Type::kProgress) {
     active.progress = std::move(frame->progress);
+  } else if (frame->type == pipeline::Frame::Type::kEvent) {
+    active.events.push_back(std::move(frame->result));
   } else if (!active.outcome) {
     active.outcome = std::move(*frame);
   }
@@ -320,15 +328,17 @@ void WorkerPool::conclude(Active& active) {
       active.outcome && active.outcome->type == pipeline::Frame::Type::kResult && exit.signal == 0;
   if (active.reason == EndReason::kCancelled) {
     stage(lease).discard(lease);
-    if (auto status = queue_.cancel(lease); !status) spdlog::error("{}", status.error().message);
-    return;
+    return record(lease.id(), [this, lease] { return queue_.cancel(lease); });
+  }
+  if (active.reason == EndReason::kUnkept) {
+    return fail(lease, {ErrorCode::kUnavailable, "what it found could not be kept", {}}, false);
   }
   if (has_result && active.reason != EndReason::kProtocol) return publish(active);
   if (active.reason == EndReason::kDraining) {
     stage(lease).discard(lease);
-    auto status = queue_.requeue(lease, "the daemon stops; queued again");
-    if (!status) spdlog::error("{}", status.error().message);
-    return;
+    return record(lease.id(), [this, lease] {
+      return queue_.requeue(lease, "the daemon stops; queued again");
+    });
   }
   if (active.outcome && active.outcome->type == pipeline::Frame::Type::kError) {
     return fail(lease, active.outcome->error, false);
@@ -374,8 +384,9 @@ void WorkerPool::publish_now(Publication& publication) {
   auto status = queue_.publish(lease, publication.result.dump());
   if (!status && status.error().code == ErrorCode::kCancelled) {
     stage(lease).discard(lease);
-    status = queue_.cancel(lease);
-  } else if (status) {
+    return record(lease.id(), [this, lease] { return queue_.cancel(lease); });
+  }
+  if (status) {
     status = stage(lease).finish(lease, publication.result);
   }
   if (!status) fail(lease, status.error(), false);
@@ -384,13 +395,43 @@ void WorkerPool::publish_now(Publication& publication) {
 void WorkerPool::fail(const queue::Lease& lease, const Error& error, bool killed_by_signal) {
   const log::Scope scope(fields_of(lease));
   stage(lease).discard(lease);
-  auto state = queue_.fail(lease, error, killed_by_signal);
-  if (!state) {
-    spdlog::error("job {}: {}", lease.id(), state.error().message);
-    return;
+  record(lease.id(), [this, lease, error, killed_by_signal]() -> Status {
+    auto state = queue_.fail(lease, error, killed_by_signal);
+    if (!state) return crucible::fail(std::move(state).error());
+    spdlog::warn("job {} attempt {}: {}: {}", lease.id(), lease.attempt(), to_string(*state),
+                 error.message);
+    return {};
+  });
+}
+
+void WorkerPool::record(JobId job, std::function<Status()> write) {
+  const auto status = write();
+  if (status) return;
+  spdlog::error("job {}: {}", job, status.error().message);
+  // A lease that is no longer ours, or a store that has stopped: the next start settles it.
+  const ErrorCode code = status.error().code;
+  if (code == ErrorCode::kConflict || code == ErrorCode::kNotFound || !store_.healthy()) return;
+  const std::lock_guard lock(unrecorded_mutex_);
+  unrecorded_.push_back({job, std::move(write)});
+}
+
+void WorkerPool::record_again() {
+  std::list<Unrecorded> waiting;
+  {
+    const std::lock_guard lock(unrecorded_mutex_);
+    waiting.swap(unrecorded_);
   }
-  spdlog::warn("job {} attempt {}: {}: {}", lease.id(), lease.attempt(), to_string(*state),
-               error.message);
+  for (Unrecorded& one : waiting) record(one.job, std::move(one.write));
+}
+
+void WorkerPool::keep_events(Active& active) {
+  if (active.events.empty()) return;
+  const std::vector<nlohmann::json> events = std::exchange(active.events, {});
+  const auto status = stage(active.lease).note(active.lease, events);
+  if (status) return;
+  // Nothing is lost: the next attempt does the work again that could not be kept.
+  spdlog::error("job {}: {}", active.lease.id(), status.error().message);
+  end(active, EndReason::kUnkept);
 }
 
 }  // namespace crucible::server::worker

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <list>
 #include <map>
 #include <mutex>
@@ -23,7 +24,8 @@ namespace crucible::server::worker {
 struct PoolOptions {
   std::filesystem::path executable = "/proc/self/exe";
   std::vector<std::string> arguments = {"work"};
-  std::map<JobKind, std::size_t> most = {{JobKind::kMerge, 1}, {JobKind::kEvaluation, 1}};
+  std::map<JobKind, std::size_t> most = {
+      {JobKind::kMerge, 1}, {JobKind::kEvaluation, 1}, {JobKind::kSweep, 1}};
   std::chrono::milliseconds grace{10'000};             // from SIGTERM to SIGKILL
   std::chrono::milliseconds progress_interval{1'000};  // between stored progress notes of one job
   // Jobs run together as long as their needs fit; one that needs more than all of it runs alone.
@@ -60,7 +62,7 @@ class WorkerPool {
 
  private:
   using SteadyTime = std::chrono::steady_clock::time_point;
-  enum class EndReason { kNone, kCancelled, kDraining, kProtocol };
+  enum class EndReason { kNone, kCancelled, kDraining, kProtocol, kUnkept };
   struct Active {
     queue::Lease lease;
     ChildProcess child;
@@ -68,10 +70,17 @@ class WorkerPool {
     bool frames_open = true;
     std::optional<pipeline::Frame> outcome = std::nullopt;  // result or error, as the worker said
     std::optional<Progress> progress = std::nullopt;        // not yet stored
+    std::vector<nlohmann::json> events = {};                // not yet stored
     std::string stored_stage = {};
     SteadyTime progress_due{};
     EndReason reason = EndReason::kNone;
     std::optional<SteadyTime> kill_at = std::nullopt;
+  };
+
+  // What the store did not take yet.
+  struct Unrecorded {
+    JobId job;
+    std::function<Status()> write;
   };
 
   // A result on its way into the store.
@@ -104,6 +113,11 @@ class WorkerPool {
   void publish_now(Publication& publication);
   void collect_published();
   void fail(const queue::Lease& lease, const Error& error, bool killed_by_signal);
+  // Writes how an attempt ended. Where the store cannot take it now (a full disk), it is tried
+  // again until it does: the job would stay in flight until the next start.
+  void record(JobId job, std::function<Status()> write);
+  void record_again();
+  void keep_events(Active& active);
   pipeline::Stage& stage(const queue::Lease& lease) { return *stages_.at(lease.job.job.kind); }
 
   store::Store& store_;
@@ -122,6 +136,8 @@ class WorkerPool {
   std::map<JobId, unsigned> passed_over_;  // how often another job was taken instead
   std::list<Active> active_;               // the supervisor's own, as is the next
   std::list<Publication> publications_;
+  std::mutex unrecorded_mutex_;
+  std::list<Unrecorded> unrecorded_;  // under unrecorded_mutex_
   std::thread thread_;
 };
 

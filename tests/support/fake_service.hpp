@@ -32,6 +32,8 @@ class FakeService : public Service {
   SubmitMerge last_merge;
   SubmitEvaluation last_evaluation;
   SubmitSweep last_sweep;
+  SubmitSearch last_search;
+  std::vector<Candidate> stored_candidates;
   RegisterModel last_model;
   LeaderboardQuery last_query;
   JobFilter last_filter;
@@ -78,6 +80,21 @@ class FakeService : public Service {
   Result<Job> job(JobId id) override {
     const std::lock_guard lock(mutex_);
     return find(stored_jobs, id);
+  }
+  Result<Sweep> submit_search(const SubmitSearch& request) override {
+    last_search = request;
+    if (failure) return fail(*failure);
+    return stored_sweeps.at(0);
+  }
+  Result<Sweep> pause_sweep(SweepId id, const access::Principal&) override { return sweep(id); }
+  Result<Sweep> resume_sweep(SweepId id, const nlohmann::json&, const access::Principal&) override {
+    return sweep(id);
+  }
+  Result<Sweep> fork_sweep(SweepId id, std::int64_t, const Submission&) override {
+    return sweep(id);
+  }
+  Result<Page<Candidate>> trials(SweepId, std::int64_t, std::size_t) override {
+    return Page<Candidate>{stored_candidates, ""};
   }
   Status check_quota(const access::Principal&, std::size_t) override {
     if (quota_spent) return fail(ErrorCode::kUnavailable, "5 jobs of this token are open");

@@ -126,7 +126,8 @@ TEST(GgufModel, SaysWhatTheFileSays) {
   const Exported talking(copy.path());
   const auto model = open_model(talking.path(), {});
   ASSERT_TRUE(model);
-  EXPECT_EQ(model->gguf_chat_template, "{{ messages[0].content }}");
+  ASSERT_TRUE(model->chat_template) << describe(model->chat_template.error());
+  EXPECT_EQ(model->chat_template->source(), "{{ messages[0].content }}");
   LlamaOptions longer;
   longer.context_length = opened->description.context_length + 1;
   const auto refused = open_model(file.path(), longer);
