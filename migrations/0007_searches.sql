@@ -71,6 +71,8 @@ ALTER TABLE sweeps ADD COLUMN document TEXT;     -- NULL: one merge and its eval
 ALTER TABLE sweeps ADD COLUMN paused_at INTEGER;
 ALTER TABLE sweeps ADD COLUMN job_id INTEGER REFERENCES jobs (id);  -- of the search, the last one
 ALTER TABLE sweeps ADD COLUMN result TEXT;       -- JSON, once the search is over
+ALTER TABLE sweeps ADD COLUMN evaluations INTEGER NOT NULL DEFAULT 0;  -- answers kept
+ALTER TABLE sweeps ADD COLUMN seconds REAL NOT NULL DEFAULT 0;         -- of work for them
 
 -- Merges that a search has tried, and what they are measured against.
 CREATE TABLE candidates (

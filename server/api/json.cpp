@@ -68,6 +68,7 @@ Json row_json(const LeaderboardRow& row) {
               {"parents", array_json(row.parents)},
               {"is_parent", row.is_parent},
               {"sweep_id", optional_json(row.sweep_id)},
+              {"tuned_on", row.tuned_on},
               {"scores", scores_json(row.scores)},
               {"mean", mean_json(row.mean)}};
 }

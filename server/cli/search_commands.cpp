@@ -10,6 +10,7 @@
 #include "merger/recipe/text.hpp"
 #include "server/cli/client_commands.hpp"
 #include "server/cli/json_fields.hpp"
+#include "server/cli/optuna_study.hpp"
 #include "server/cli/table.hpp"
 #include "server/cli/watch.hpp"
 #include "server/search/summary.hpp"
@@ -116,6 +117,19 @@ Result<Json> budget_of(const std::vector<std::string>& settings) {
   return budget;
 }
 
+int write_study(const ApiClient& api, const TrialsOptions& options, const Json& trials,
+                const CommonOptions& common) {
+  if (options.out.empty()) {
+    return report(
+        {ErrorCode::kInvalidArgument, "an Optuna study is a file: name it with --out", {}}, common);
+  }
+  const auto sweep = api.get(sweep_path(options.id));
+  if (!sweep) return report(sweep.error(), common);
+  const auto status = write_optuna_study(
+      text(*sweep, "name"), text(member(*sweep, "search"), "document"), trials, options.out);
+  return status ? kSuccess : report(status.error(), common);
+}
+
 }  // namespace
 
 int submit_search(const SubmitSearchOptions& options, const CommonOptions& common) {
@@ -160,9 +174,11 @@ int fork_sweep(const ForkOptions& options, const CommonOptions& common) {
 }
 
 int list_trials(const TrialsOptions& options, const CommonOptions& common) {
-  auto trials =
-      connect(common).and_then([&](const ApiClient& api) { return all_trials(api, options.id); });
+  auto client = connect(common);
+  if (!client) return report(client.error(), common);
+  auto trials = all_trials(*client, options.id);
   if (!trials) return report(trials.error(), common);
+  if (options.format == "optuna") return write_study(*client, options, *trials, common);
   std::string out = trials->dump(1) + "\n";
   if (options.format == "csv") out = trials_csv(*trials);
   if (options.format == "table" && !common.json) out = trials_table(*trials);

@@ -40,7 +40,7 @@ int fork_sweep(const ForkOptions& options, const CommonOptions& common);
 
 struct TrialsOptions {
   std::int64_t id = 0;
-  std::string format = "table";  // table, csv, json
+  std::string format = "table";  // table, csv, json, optuna
   std::string out;               // "" = standard output
 };
 int list_trials(const TrialsOptions& options, const CommonOptions& common);

@@ -258,9 +258,9 @@ class Search {
       const race::Place place = race_->place(number);
       sampler::Outcome outcome;
       // Who has answered everything is known as well as can be, whoever is ahead of it.
-      outcome.complete = (place.standing == race::Standing::kRacing ||
-                          place.seen == items_.tune().size()) &&
-                         !failed_.contains(number);
+      outcome.complete =
+          (place.standing == race::Standing::kRacing || place.seen == items_.tune().size()) &&
+          !failed_.contains(number);
       if (place.seen > 0 && !failed_.contains(number)) outcome.objectives = objectives(number);
       if (outcome.objectives.empty()) outcome.complete = false;
       auto status = sampler_->tell(*candidates_[number].trial, std::move(outcome));

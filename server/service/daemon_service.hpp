@@ -102,6 +102,8 @@ class DaemonService : public Service {
                                   const plan::Preflight& preflight, const std::string& text,
                                   const Request& request);
   Result<leaderboard::ScoreTable> score_table(store::Database& database);
+  Result<Sweep> view_sweep(store::Database& database, store::StoredSweep stored,
+                           std::optional<leaderboard::ScoreTable>& table);
   Result<std::optional<std::vector<std::int64_t>>> recall(const std::string& key,
                                                           const std::string& digest);
   Result<search::Document> check_search(const std::string& text, store::Need& need);

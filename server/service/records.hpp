@@ -10,38 +10,13 @@
 #include "merger/base/error.hpp"
 #include "merger/base/progress.hpp"
 #include "merger/method/compatibility.hpp"
+#include "server/service/job_kinds.hpp"
 #include "server/service/score_records.hpp"
+#include "server/service/search_records.hpp"
 
 // The daemon's domain records: plain values that cross its inner borders (store, queue, service,
 // api). Times are milliseconds since the Unix epoch, UTC. Ids are positive and never reused.
 namespace crucible::server {
-
-using TimeMs = std::int64_t;
-using JobId = std::int64_t;
-using ModelId = std::int64_t;
-using EvaluationId = std::int64_t;
-using SweepId = std::int64_t;
-
-enum class JobKind { kMerge, kEvaluation, kSweep };
-// queued → leased → running → publishing → succeeded; retry_wait (again later), failed (the input's
-// fault), dead (attempts spent or poison), cancelled.
-enum class JobState {
-  kQueued,
-  kLeased,
-  kRunning,
-  kPublishing,
-  kSucceeded,
-  kRetryWait,
-  kFailed,
-  kDead,
-  kCancelled
-};
-
-std::string_view to_string(JobKind kind);    // "merge", "evaluation"
-std::string_view to_string(JobState state);  // "retry_wait"
-std::optional<JobKind> job_kind_from(std::string_view name);
-std::optional<JobState> job_state_from(std::string_view name);
-bool is_final(JobState state);
 
 struct Job {
   JobId id = 0;
@@ -200,6 +175,7 @@ struct LeaderboardRow {
   std::vector<ModelSummary> parents;
   bool is_parent = false;  // some other row was merged from it
   std::optional<SweepId> sweep_id;
+  std::vector<std::string> tuned_on;    // suites of its sweep: its scores on them flatter it
   std::map<std::string, Score> scores;  // by suite
   std::optional<Score> mean;  // unweighted over the board's suites; none unless all are scored
 };
@@ -221,33 +197,6 @@ struct Trial {
   std::optional<ModelId> model_id;
   std::map<std::string, Score> scores;
   std::optional<Score> mean;
-};
-// A merge of a search, or what it is measured against.
-struct Candidate {
-  std::string name;                   // "t17", "default", "parent sums"
-  std::optional<std::int64_t> trial;  // none: a reference
-  std::string point;                  // JSON: values by name
-  std::string recipe;                 // "" for a parent
-  std::string model;                  // of a parent
-  std::string standing;               // "racing", "eliminated", "set aside", "failed"
-  std::int64_t seen = 0;              // tune items answered
-  std::optional<double> estimate;     // of the objective, from these
-  std::string suites;                 // JSON: the estimate by suite
-  std::optional<std::string> failure;
-};
-// A sweep that a sampler and races carry out, in one job.
-struct Search {
-  std::string document;
-  std::optional<JobId> job_id;  // the last one
-  JobState job_state = JobState::kQueued;
-  Progress progress;
-  std::optional<Error> error;         // of that job
-  std::optional<std::string> result;  // JSON, once it is over
-  std::int64_t trials = 0;
-  std::int64_t racing = 0;       // of them
-  std::int64_t evaluations = 0;  // answers to tune and report items so far
-  double seconds = 0;            // of work for them
-  std::optional<Candidate> best;
 };
 struct Sweep {
   SweepId id = 0;

@@ -126,7 +126,14 @@ Result<Leaderboard> DaemonService::leaderboard(const LeaderboardQuery& query) {
     if (!models) return fail(std::move(models).error());
     std::set<std::string> known = table->suites();
     for (const auto& entry : parts_.suites.list()) known.insert(entry.info.name);
-    return leaderboard::rank(*models, *table, query, {known.begin(), known.end()});
+    auto board = leaderboard::rank(*models, *table, query, {known.begin(), known.end()});
+    if (!board) return board;
+    auto tuned = store::suites_of_sweeps(database);
+    if (!tuned) return fail(std::move(tuned).error());
+    for (LeaderboardRow& row : board->rows) {
+      if (row.sweep_id) row.tuned_on = (*tuned)[*row.sweep_id];
+    }
+    return board;
   });
 }
 
@@ -147,15 +154,14 @@ Result<std::string> DaemonService::board_version() {
 
 Result<std::vector<Sweep>> DaemonService::sweeps() {
   return parts_.store.read([&](store::Database& database) -> Result<std::vector<Sweep>> {
-    auto table = score_table(database);
-    if (!table) return fail(std::move(table).error());
     auto ids = store::list_sweeps(database);
     if (!ids) return fail(std::move(ids).error());
+    std::optional<leaderboard::ScoreTable> table;
     std::vector<Sweep> sweeps;
     for (const SweepId id : *ids) {
       auto stored = store::get_sweep(database, id);
       if (!stored) return fail(std::move(stored).error());
-      auto viewed = sweep::view(database, std::move(*stored), *table);
+      auto viewed = view_sweep(database, std::move(*stored), table);
       if (!viewed) return fail(std::move(viewed).error());
       sweeps.push_back(std::move(*viewed));
     }
@@ -165,12 +171,22 @@ Result<std::vector<Sweep>> DaemonService::sweeps() {
 
 Result<Sweep> DaemonService::sweep(SweepId id) {
   return parts_.store.read([&](store::Database& database) -> Result<Sweep> {
-    auto table = score_table(database);
-    if (!table) return fail(std::move(table).error());
     auto stored = store::get_sweep(database, id);
     if (!stored) return fail(std::move(stored).error());
-    return sweep::view(database, std::move(*stored), *table);
+    std::optional<leaderboard::ScoreTable> table;
+    return view_sweep(database, std::move(*stored), table);
   });
+}
+
+// The table of all scores is read for the first sweep that needs it.
+Result<Sweep> DaemonService::view_sweep(store::Database& database, store::StoredSweep stored,
+                                        std::optional<leaderboard::ScoreTable>& table) {
+  if (!table && !stored.sweep.trials.empty()) {
+    auto read = score_table(database);
+    if (!read) return fail(std::move(read).error());
+    table.emplace(std::move(*read));
+  }
+  return sweep::view(database, std::move(stored), table ? &*table : nullptr);
 }
 
 Result<Sweep> DaemonService::cancel_sweep(SweepId id, const access::Principal& by) {

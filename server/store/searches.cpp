@@ -58,12 +58,17 @@ Status keep_standing(Database& database, SweepId sweep, const json& event) {
 }
 
 Status keep_scores(Database& database, SweepId sweep, const json& event) {
-  return database.execute(
+  const double seconds = event.at("seconds");
+  auto status = database.execute(
       "INSERT OR IGNORE INTO candidate_scores (sweep_id, subject, phase, first, scores, tokens, "
       "seconds) VALUES (?, ?, ?, ?, ?, ?, ?)",
       {sweep, event.at("subject").get<std::string>(), event.at("phase").get<std::string>(),
        event.at("first").get<std::int64_t>(), event.at("scores").dump(),
-       event.at("tokens").get<std::int64_t>(), event.at("seconds").get<double>()});
+       event.at("tokens").get<std::int64_t>(), seconds});
+  if (!status || database.changes() == 0) return status;
+  return database.execute(
+      "UPDATE sweeps SET evaluations = evaluations + ?, seconds = seconds + ? WHERE id = ?",
+      {event.at("scores").size(), seconds, sweep});
 }
 
 Status keep_failure(Database& database, SweepId sweep, const json& event) {
@@ -92,12 +97,6 @@ Status count(Database& database, SweepId sweep, Search& search) {
       {sweep}, [](const Row& row) { return std::pair(row.integer(0), row.integer(1)); });
   if (!trials) return fail(std::move(trials).error());
   std::tie(search.trials, search.racing) = trials->value_or(std::pair(0, 0));
-  auto work = database.query_one(
-      "SELECT coalesce(sum(json_array_length(scores)), 0), coalesce(sum(seconds), 0.0) "
-      "FROM candidate_scores WHERE sweep_id = ?",
-      {sweep}, [](const Row& row) { return std::pair(row.integer(0), row.real(1)); });
-  if (!work) return fail(std::move(work).error());
-  std::tie(search.evaluations, search.seconds) = work->value_or(std::pair(0, 0.0));
   return {};
 }
 
@@ -154,15 +153,18 @@ Result<std::vector<json>> search_events(Database& database, SweepId sweep) {
 }
 
 Result<std::optional<Search>> find_search(Database& database, SweepId sweep) {
-  auto found = database.query_one("SELECT document, job_id, result FROM sweeps WHERE id = ?",
-                                  {sweep}, [](const Row& row) -> std::optional<Search> {
-                                    if (row.is_null(0)) return std::nullopt;
-                                    Search search;
-                                    search.document = row.text(0);
-                                    search.job_id = row.optional_integer(1);
-                                    search.result = row.optional_text(2);
-                                    return search;
-                                  });
+  auto found = database.query_one(
+      "SELECT document, job_id, result, evaluations, seconds FROM sweeps WHERE id = ?", {sweep},
+      [](const Row& row) -> std::optional<Search> {
+        if (row.is_null(0)) return std::nullopt;
+        Search search;
+        search.document = row.text(0);
+        search.job_id = row.optional_integer(1);
+        search.result = row.optional_text(2);
+        search.evaluations = row.integer(3);
+        search.seconds = row.real(4);
+        return search;
+      });
   if (!found) return fail(std::move(found).error());
   if (!*found || !**found) return std::nullopt;
   Search search = std::move(***found);
@@ -182,6 +184,15 @@ Result<std::optional<Search>> find_search(Database& database, SweepId sweep) {
   if (!best) return fail(std::move(best).error());
   search.best = std::move(*best);
   return search;
+}
+
+Result<std::map<SweepId, std::vector<std::string>>> suites_of_sweeps(Database& database) {
+  std::map<SweepId, std::vector<std::string>> suites;
+  auto status = database.for_each("SELECT id, suites FROM sweeps", {}, [&](const Row& row) {
+    suites[row.integer(0)] = suites_from(row.text(1));
+  });
+  if (!status) return fail(std::move(status).error());
+  return suites;
 }
 
 Result<std::optional<TimeMs>> search_paused_at(Database& database, SweepId sweep) {

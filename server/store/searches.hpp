@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -25,6 +26,8 @@ Result<std::vector<nlohmann::json>> search_events(Database& database, SweepId sw
 
 // Its search, with counts and the best candidate; none for other sweeps.
 Result<std::optional<Search>> find_search(Database& database, SweepId sweep);
+// What each sweep was judged by: models that came of it were chosen on these.
+Result<std::map<SweepId, std::vector<std::string>>> suites_of_sweeps(Database& database);
 Result<std::optional<TimeMs>> search_paused_at(Database& database, SweepId sweep);
 
 // By trial, references first. `after` is the last trial of the page before; -1 = from the start.

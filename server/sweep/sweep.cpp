@@ -127,7 +127,7 @@ Result<std::vector<PlannedTrial>> plan_trials(const std::string& recipe,
 }
 
 Result<Sweep> view(store::Database& database, store::StoredSweep stored,
-                   const leaderboard::ScoreTable& scores) {
+                   const leaderboard::ScoreTable* scores) {
   Sweep sweep = std::move(stored.sweep);
   auto search = store::find_search(database, sweep.id);
   if (!search) return fail(std::move(search).error());
@@ -139,7 +139,7 @@ Result<Sweep> view(store::Database& database, store::StoredSweep stored,
     return sweep;
   }
   for (Trial& trial : sweep.trials) {
-    if (auto status = fill_trial(database, trial, sweep.suites, scores); !status) {
+    if (auto status = fill_trial(database, trial, sweep.suites, *scores); !status) {
       return fail(std::move(status).error());
     }
   }

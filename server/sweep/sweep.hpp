@@ -28,9 +28,9 @@ Result<std::vector<PlannedTrial>> plan_trials(const std::string& recipe,
                                               const std::vector<double>& values,
                                               const std::string& sweep_name);
 
-// The stored sweep with state, scores and best trial filled in.
+// The stored sweep with state, scores and best trial filled in; a search needs no scores.
 Result<Sweep> view(store::Database& database, store::StoredSweep stored,
-                   const leaderboard::ScoreTable& scores);
+                   const leaderboard::ScoreTable* scores);
 
 // "0.25", "1e-05": the shortest text that reads back as the same number.
 std::string value_text(double value);

@@ -122,7 +122,8 @@ TEST(SweepDocumentTest, ConstraintsHoldForEveryPoint) {
 
 TEST(SweepDocumentTest, VaryMakesAGrid) {
   auto text = document_of_vary(
-      "merge_method: slerp\nbase_model: a\nmodels: [{model: a}, {model: b}]\nparameters: {t: 0.5}\n",
+      "merge_method: slerp\nbase_model: a\nmodels: [{model: a}, {model: b}]\nparameters: {t: "
+      "0.5}\n",
       {"parameters.t=0:1:5"}, {"one"});
   ASSERT_TRUE(text);
   auto document = read_document(*text);
@@ -185,13 +186,14 @@ class FakeScorer : public Scorer {
     if (!candidate.recipe.empty()) {
       const double a = candidate.values.at("a");
       const double b = candidate.values.at("b");
-      if (fails_above && a > *fails_above) return fail(ErrorCode::kInvalidArgument, "no such merge");
+      if (fails_above && a > *fails_above)
+        return fail(ErrorCode::kInvalidArgument, "no such merge");
       skill = 0.9 - (a - 0.7) * (a - 0.7) - (b - 0.4) * (b - 0.4);
     }
     Scores scores;
     for (const race::ItemPlace& place : places) {
-      const auto hardness = sha256(items_.task(place.suite).name +
-                                   items_.task(place.suite).items[place.item].id);
+      const auto hardness =
+          sha256(items_.task(place.suite).name + items_.task(place.suite).items[place.item].id);
       const double draw = static_cast<double>(std::hash<std::string>{}(hardness.hex()) % 10'000);
       scores.values.push_back(draw / 10'000 < skill ? 1 : 0);
     }
@@ -292,8 +294,8 @@ TEST_F(SearchTest, GoesOnWhereItWasKilledAtAnyPoint) {
 TEST_F(SearchTest, TheBudgetIsHard) {
   for (const std::size_t most : {2'300U, 3'000U, 5'000U}) {
     FakeScorer scorer(*items_);
-    auto report = run(document(with("trials: 30", "trials: 200, items: " + std::to_string(most))),
-                      scorer);
+    auto report =
+        run(document(with("trials: 30", "trials: 200, items: " + std::to_string(most))), scorer);
     ASSERT_TRUE(report) << describe(report.error());
     EXPECT_LE((*report)["cost"]["items"].get<std::size_t>(), most);
   }
@@ -352,7 +354,7 @@ TEST(SearchItemsTest, RefusesWhatNoShareCanScore) {
 
 TEST(SearchJournalTest, ATornLineIsCut) {
   const test::ScratchFolder folder;
-  const json event = {{"event", "scores"}, {"name", "t0"},   {"subject", "s"}, {"phase", "tune"},
+  const json event = {{"event", "scores"}, {"name", "t0"},     {"subject", "s"}, {"phase", "tune"},
                       {"first", 0},        {"scores", {1, 0}}, {"tokens", 3},    {"seconds", 0.5}};
   {
     auto journal = Journal::open(folder.path() / "out");

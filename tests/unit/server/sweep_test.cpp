@@ -63,7 +63,8 @@ class SweepViewTest : public server::test::StoreTest {
     auto seen = store_->read([&](store::Database& database) -> Result<Sweep> {
       auto stored_sweep = store::get_sweep(database, id_);
       if (!stored_sweep) return fail(stored_sweep.error());
-      return view(database, std::move(*stored_sweep), leaderboard::ScoreTable({}, {}));
+      const leaderboard::ScoreTable none({}, {});
+      return view(database, std::move(*stored_sweep), &none);
     });
     EXPECT_TRUE(seen) << seen.error().message;
     return seen.value_or(Sweep{});
