@@ -97,12 +97,9 @@ bool is_floating(DType dtype) {
 
 std::optional<std::uint64_t> element_count(const Shape& shape) {
   std::uint64_t count = 1;
-  bool overflow = false;
   for (const std::uint64_t extent : shape) {
-    if (extent == 0) return 0;
-    overflow = overflow || __builtin_mul_overflow(count, extent, &count);
+    if (__builtin_mul_overflow(count, extent, &count)) return std::nullopt;
   }
-  if (overflow) return std::nullopt;
   return count;
 }
 

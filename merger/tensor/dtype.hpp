@@ -39,7 +39,9 @@ std::string_view torch_name(DType dtype);  // "bfloat16"
 bool is_floating(DType dtype);
 
 using Shape = std::vector<std::uint64_t>;
-// Product of the extents, 1 for a scalar; nullopt on overflow of 64 bits.
+// Product of the extents, 1 for a scalar; nullopt where it overflows 64 bits on the way from the
+// first extent to the last, so that [2^40, 2^40, 0] has none and [0, 2^40, 2^40] has 0, as for the
+// reference reader of safetensors.
 std::optional<std::uint64_t> element_count(const Shape& shape);
 
 // Conversions of `out.size()` elements; `in` holds that many elements of `dtype` (floating), any

@@ -107,6 +107,8 @@ std::vector<Hostile> hostile() {
        entry(R"("dtype":"U8","shape":[18446744073709551616],"data_offsets":[0,4])"), 4},
       {"shape_overflow",
        entry(R"("dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,0])"), 0},
+      {"overflow_before_zero",
+       entry(R"("dtype":"U8","shape":[1099511627776,1099511627776,0],"data_offsets":[0,0])"), 0},
       {"bytes_overflow",
        entry(R"("dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,0])"), 0},
       {"rank_nine", entry(R"("dtype":"U8","shape":[1,1,1,1,1,1,1,1,4],"data_offsets":[0,4])"), 4},

@@ -152,6 +152,7 @@ TEST(DTypes, NamesAndSizes) {
 TEST(Shapes, CountsAndOverflow) {
   EXPECT_EQ(element_count({}), 1U);
   EXPECT_EQ(element_count({3, 0, UINT64_MAX}), 0U);
+  EXPECT_EQ(element_count({1ULL << 40, 1ULL << 40, 0}), std::nullopt);
   EXPECT_EQ(element_count({1ULL << 32, 1ULL << 31}), 1ULL << 63);
   EXPECT_FALSE(element_count({1ULL << 32, 1ULL << 32}));
 }
