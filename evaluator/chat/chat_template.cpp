@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "evaluator/text/strings.hpp"
+#include "merger/base/json_text.hpp"
 
 // The rules are those of transformers 5 (tokenization_utils_base.py, utils/chat_template_utils.py).
 namespace crucible::chat {
@@ -31,7 +32,7 @@ Result<Json> optional_object(const checkpoint::Documents& documents, std::string
   auto text = optional_text(documents, name);
   if (!text) return fail(std::move(text.error()));
   if (!text->has_value()) return Json::object();
-  Json value = Json::parse(**text, nullptr, false);
+  Json value = parse_untrusted_json<Json>(**text);
   if (!value.is_object())
     return fail(ErrorCode::kCorrupt, documents.place(name) + " is no JSON object");
   return value;

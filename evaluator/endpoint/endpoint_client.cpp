@@ -10,6 +10,7 @@
 #include "evaluator/endpoint/http_connection.hpp"
 #include "evaluator/endpoint/response_cache.hpp"
 #include "merger/base/guarded.hpp"
+#include "merger/base/json_text.hpp"
 #include "merger/recipe/text.hpp"
 
 namespace crucible::endpoint {
@@ -43,7 +44,7 @@ ErrorCode code_of_status(int status) {
 
 // {"error": {"message": …}}, {"error": …}, {"message": …}, {"detail": …}, else the body.
 std::string server_message(const std::string& body) {
-  const Json json = Json::parse(body, nullptr, false);
+  const Json json = parse_untrusted_json<Json>(body);
   if (!json.is_object()) return body;
   const Json* place = &json;
   if (json.contains("error")) place = &json["error"];
@@ -126,7 +127,7 @@ struct EndpointClient::Impl {
       attempt.answer = fail(status_error(*answer, query.path));
       return attempt;
     }
-    Json json = Json::parse(answer->body, nullptr, false);
+    Json json = parse_untrusted_json<Json>(answer->body);
     if (json.is_discarded()) {
       attempt.transient = true;  // some proxies answer 200 with an error page
       const bool number = answer->body.find("NaN") != std::string::npos ||
@@ -173,7 +174,7 @@ struct EndpointClient::Impl {
     const Digest digest = ResponseCache::key(space, query.path, body);
     const bool keep = query.keep && !body.empty();
     if (const auto kept = keep ? cache.find(digest) : std::nullopt) {
-      const Json json = Json::parse(*kept, nullptr, false);
+      const Json json = parse_untrusted_json<Json>(*kept);
       if (!json.is_discarded() && accept(json)) return {};
     }
     if (auto free = budget.reserve(query.most, stop); !free) return free;

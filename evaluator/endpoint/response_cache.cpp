@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "merger/base/json_text.hpp"
+
 namespace crucible::endpoint {
 namespace {
 
@@ -148,7 +150,7 @@ Result<std::string> ResponseCache::space(const std::string& endpoint, const std:
       if (!written) return fail(std::move(written.error()));
     } else if (!text) {
       return fail(text.error());
-    } else if (!same_model(Json::parse(*text, nullptr, false), wanted)) {
+    } else if (!same_model(parse_untrusted_json<Json>(*text), wanted)) {
       continue;
     }
     return name + " " + std::to_string(number);
@@ -176,7 +178,7 @@ std::optional<std::string> ResponseCache::find(const Digest& key) const {
   if (!file.pread(std::as_writable_bytes(std::span(line)), found->second.offset)) {
     return std::nullopt;
   }
-  const Json json = Json::parse(line, nullptr, false);
+  const Json json = parse_untrusted_json<Json>(line);
   if (!json.is_object() || !json.contains("body") || !json["body"].is_string()) return std::nullopt;
   return json["body"].get<std::string>();
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "merger/base/io.hpp"
+#include "merger/base/json_text.hpp"
 
 namespace crucible::engine {
 namespace {
@@ -209,7 +210,7 @@ Status read_surroundings(const tokenizer::Tokenizer& tokenizer, GgufVocabulary& 
 std::string read_chat_template(const std::filesystem::path& folder) {
   if (auto text = io::read_text(folder / "chat_template.jinja", kConfigLimit)) return *text;
   const auto text = io::read_text(folder / "tokenizer_config.json", kConfigLimit);
-  const json config = json::parse(text ? *text : "{}", nullptr, false);
+  const json config = parse_untrusted_json<json>(text ? *text : "{}");
   if (!config.is_object() || !config.contains("chat_template")) return {};
   const json& found = config["chat_template"];
   if (found.is_string()) return found.get<std::string>();
@@ -230,7 +231,7 @@ Result<GgufVocabulary> read_vocabulary(const checkpoint::Checkpoint& checkpoint,
                                        const tokenizer::Tokenizer& tokenizer, std::uint64_t rows) {
   const auto text = io::read_text(checkpoint.folder() / "tokenizer.json", kTokenizerLimit);
   if (!text) return fail(text.error());
-  const json whole = json::parse(*text, nullptr, false);
+  const json whole = parse_untrusted_json<json>(*text);
   if (!whole.is_object() || !whole.contains("model") || !whole["model"].is_object()) {
     return fail(ErrorCode::kCorrupt, "tokenizer.json has no model");
   }

@@ -12,6 +12,7 @@
 #include "ggml-backend.h"
 #include "llama.h"
 #include "merger/base/io.hpp"
+#include "merger/base/json_text.hpp"
 #include "merger/checkpoint/json_file.hpp"
 
 namespace crucible::engine {
@@ -31,7 +32,7 @@ class SpecialTokens {
   explicit SpecialTokens(const std::filesystem::path& folder) {
     for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"}) {
       const auto text = io::read_text(folder / name, kTokenizerConfigLimit);
-      json value = text ? json::parse(*text, nullptr, false) : json();
+      json value = text ? parse_untrusted_json<json>(*text) : json();
       files_.push_back(value.is_object() ? std::move(value) : json::object());
     }
   }

@@ -6,6 +6,8 @@
 #include <span>
 #include <tuple>
 
+#include "merger/base/json_text.hpp"
+
 namespace crucible::judge {
 namespace {
 
@@ -18,7 +20,7 @@ double now() {
 // An id as text, whatever type it has.
 std::string id_text(const Json& id) { return id.is_string() ? id.get<std::string>() : id.dump(); }
 Json id_json(const std::string& id) {
-  const Json number = Json::parse(id, nullptr, false);
+  const Json number = parse_untrusted_json<Json>(id);
   return number.is_number_integer() ? number : Json(id);
 }
 
@@ -101,7 +103,7 @@ Result<std::vector<Json>> read_lines(const std::filesystem::path& file) {
     start = end + 1;
     ++number;
     if (line.find_first_not_of(" \r\t") == std::string_view::npos) continue;
-    Json json = Json::parse(line, nullptr, false);
+    Json json = parse_untrusted_json<Json>(line);
     if (!json.is_object()) {
       return fail(ErrorCode::kCorrupt,
                   file.string() + ":" + std::to_string(number) + ": not a JSON object");

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "merger/base/io.hpp"
+#include "merger/base/json_text.hpp"
 #include "merger/recipe/text.hpp"
 #include "merger/recipe/yaml_tree.hpp"
 
@@ -223,7 +224,7 @@ Result<Rubric> read_mt_bench_prompts(const std::filesystem::path& file) {
     start = end + 1;
     ++number;
     if (line.find_first_not_of(" \r\t") == std::string_view::npos) continue;
-    const Json json = Json::parse(line, nullptr, false);
+    const Json json = parse_untrusted_json<Json>(line);
     const auto text_of = [&](const char* key) {
       return json.is_object() && json.contains(key) && json[key].is_string()
                  ? std::optional(json[key].get<std::string>())

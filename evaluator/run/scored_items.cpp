@@ -7,6 +7,7 @@
 #include "evaluator/run/line_reader.hpp"
 #include "evaluator/run/report_files.hpp"
 #include "merger/base/io.hpp"
+#include "merger/base/json_text.hpp"
 
 // Items' values on their way to disk and back.
 namespace crucible::run {
@@ -108,7 +109,7 @@ Status for_each_line(const fs::path& path, Take&& take) {
     if (!line) return fail(std::move(line.error()));
     if (!*line) return {};
     if ((*line)->empty()) continue;
-    const Json json = Json::parse(**line, nullptr, false);
+    const Json json = parse_untrusted_json<Json>(**line);
     try {
       if (!json.is_object()) throw std::invalid_argument("is not a JSON object");
       take(json);
@@ -276,7 +277,7 @@ Result<std::vector<ScoredTask>> read_report_folder(const fs::path& folder) {
   for (const ResultsFile& file : *files) {
     auto text = io::read_text(file.path, kLargestResults);
     if (!text) return fail(std::move(text.error()));
-    const Json results = Json::parse(*text, nullptr, false);
+    const Json results = parse_untrusted_json<Json>(*text);
     if (!results.is_object() || !results.contains("configs") || !results["configs"].is_object()) {
       return fail(ErrorCode::kCorrupt, file.path.string() + " is no results file");
     }

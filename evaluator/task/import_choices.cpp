@@ -8,6 +8,7 @@
 #include "evaluator/task/python_random.hpp"
 #include "evaluator/task/row_files.hpp"
 #include "merger/base/io.hpp"
+#include "merger/base/json_text.hpp"
 
 // Multiple-choice sets from the files of their own repositories.
 namespace crucible::task {
@@ -216,7 +217,7 @@ Status read_bbh(const KnownDataset& dataset, const UpstreamFiles& files, FoundDa
     if (!file || found.has(part)) continue;
     auto text = io::read_text(*file, kFileLimit);
     if (!text) return fail(std::move(text.error()));
-    const Json root = Json::parse(*text, nullptr, false);
+    const Json root = parse_untrusted_json<Json>(*text);
     if (!root.is_object() || !root.contains("examples") || !root["examples"].is_array()) {
       return fail(ErrorCode::kCorrupt, file->string() + " is not a task of BIG-bench Hard");
     }
@@ -267,7 +268,7 @@ Status read_bigbench(const KnownDataset& dataset, const UpstreamFiles& files, Fo
     if (!file || found.has(part)) continue;
     auto text = io::read_text(*file, kFileLimit);
     if (!text) return fail(std::move(text.error()));
-    const Json task = Json::parse(*text, nullptr, false);
+    const Json task = parse_untrusted_json<Json>(*text);
     if (!task.is_object() || !task.contains("examples") || !task["examples"].is_array()) {
       return fail(ErrorCode::kCorrupt, file->string() + " is not a task of BIG-bench");
     }

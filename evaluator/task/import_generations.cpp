@@ -7,6 +7,7 @@
 #include "evaluator/template/template.hpp"
 #include "evaluator/text/strings.hpp"
 #include "merger/base/io.hpp"
+#include "merger/base/json_text.hpp"
 
 // Sets whose answers are written, and running text, from the files of their own repositories.
 namespace crucible::task {
@@ -46,7 +47,7 @@ Status read_ifeval(const KnownDataset& dataset, const UpstreamFiles& files, Foun
 Result<std::vector<Json>> eq_bench_rows(const fs::path& file) {
   const auto text = io::read_text(file, kFileLimit);
   if (!text) return fail(text.error());
-  const Json root = Json::parse(*text, nullptr, false);
+  const Json root = parse_untrusted_json<Json>(*text);
   if (!root.is_object()) {
     return fail(ErrorCode::kCorrupt, file.string() + " is not a file of EQ-Bench questions");
   }
@@ -137,7 +138,7 @@ Status read_math(const KnownDataset& dataset, const UpstreamFiles& files, FoundD
     for (const fs::path& file : *problems) {
       const auto text = io::read_text(file, kFileLimit);
       if (!text) return fail(text.error());
-      Json row = Json::parse(*text, nullptr, false);
+      Json row = parse_untrusted_json<Json>(*text);
       if (!row.is_object()) return fail(ErrorCode::kCorrupt, file.string() + " is not an object");
       rows.rows.push_back(std::move(row));
     }

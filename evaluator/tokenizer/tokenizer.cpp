@@ -7,6 +7,7 @@
 
 #include "evaluator/rust/crucible_native.h"
 #include "evaluator/rust/owned.hpp"
+#include "merger/base/json_text.hpp"
 #include "merger/checkpoint/files.hpp"
 
 namespace crucible::tokenizer {
@@ -39,7 +40,7 @@ Error missing_tokenizer(const std::string& place, const std::vector<std::string>
 json optional_json(const checkpoint::Documents& documents, const char* name) {
   const auto text = documents.read(name, kConfigLimit);
   if (!text) return json::object();
-  json value = json::parse(*text, nullptr, false);
+  json value = parse_untrusted_json<json>(*text);
   return value.is_object() ? value : json::object();
 }
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 
+#include "merger/base/json_text.hpp"
 #include "merger/checkpoint/json_file.hpp"
 
 namespace crucible::lora {
@@ -133,7 +134,7 @@ Result<AdapterConfig> AdapterConfig::read(const std::filesystem::path& path, io:
   // Read again in the file's order, which decides between patterns.
   const auto text = io::read_text(path, checkpoint::kConfigLimitBytes, calls);
   if (!text) return fail(text.error());
-  const auto config = ordered_json::parse(*text, nullptr, false);
+  const auto config = parse_untrusted_json<ordered_json>(*text);
   if (!config.is_object()) {
     return fail(ErrorCode::kCorrupt, path.string() + " changed while it was read");
   }

@@ -1,5 +1,6 @@
 #include <array>
 
+#include "merger/base/json_text.hpp"
 #include "merger/checkpoint/files.hpp"
 #include "merger/checkpoint/json_file.hpp"
 #include "merger/moe/layout.hpp"
@@ -122,7 +123,7 @@ Result<ordered_json> mixture_config(const MoeRecipe& recipe, const SourceModels&
   const auto path = sources.base_model().checkpoint->folder() / checkpoint::kConfigFile;
   const auto text = io::read_text(path, checkpoint::kConfigLimitBytes, calls);
   if (!text) return fail(text.error());
-  auto config = ordered_json::parse(*text, nullptr, false);
+  auto config = parse_untrusted_json<ordered_json>(*text);
   if (!config.is_object())
     return fail(ErrorCode::kCorrupt, path.string() + " changed while it was read");
   const LayoutInfo& known = info(layout);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "merger/base/json_text.hpp"
 #include "nlohmann/json.hpp"
 
 namespace crucible::plan {
@@ -27,7 +28,7 @@ std::string line_of(const FinishedTensor& tensor) {
 
 // nullopt for a line that a kill cut short.
 std::optional<FinishedTensor> read_line(std::string_view line) {
-  const json object = json::parse(line, nullptr, false);
+  const json object = parse_untrusted_json<json>(line);
   if (!object.is_object() || !object.contains("digest") || !object["digest"].is_string() ||
       !object.contains("not_finite") || !object["not_finite"].is_number_unsigned() ||
       !object.contains("draws") || !object["draws"].is_number_unsigned()) {

@@ -4,6 +4,7 @@
 #include <system_error>
 #include <utility>
 
+#include "merger/base/json_text.hpp"
 #include "merger/checkpoint/files.hpp"
 #include "merger/checkpoint/json_file.hpp"
 #include "merger/plan/layer_config.hpp"
@@ -51,7 +52,7 @@ Result<ordered_json> output_config(const MergePlan& plan, io::Syscalls& calls) {
   const fs::path path = plan.models[plan.donor].checkpoint->folder() / checkpoint::kConfigFile;
   const auto text = io::read_text(path, checkpoint::kConfigLimitBytes, calls);
   if (!text) return fail(text.error());
-  auto config = ordered_json::parse(*text, nullptr, false);
+  auto config = parse_untrusted_json<ordered_json>(*text);
   if (!config.is_object())
     return fail(ErrorCode::kCorrupt, path.string() + " changed while it was read");
   const std::string dtype(tensor::torch_name(plan.main_dtype()));

@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "merger/base/json_text.hpp"
 #include "merger/plan/output_folder.hpp"
 #include "merger/tokenizer/aligned_tensor.hpp"
 #include "merger/tokenizer/chat_template.hpp"
@@ -80,7 +81,7 @@ Status set_chat_template(SideFiles& files, const std::string& text, io::Syscalls
     if (!stored) return fail(std::move(stored.error()));
     found->second.text = std::move(*stored);
   }
-  auto config = ordered_json::parse(found->second.text, nullptr, false);
+  auto config = parse_untrusted_json<ordered_json>(found->second.text);
   if (!config.is_object())
     return fail(ErrorCode::kCorrupt, found->second.copy_of.string() + ": must be a JSON object");
   config["chat_template"] = text;

@@ -5,6 +5,7 @@
 #include <set>
 #include <system_error>
 
+#include "merger/base/json_text.hpp"
 #include "merger/checkpoint/json_file.hpp"
 #include "merger/tokenizer/tokenizer_text.hpp"
 
@@ -66,7 +67,7 @@ Result<ordered_json> read_small(const fs::path& path, io::Syscalls& calls) {
   if (!is_file(path)) return ordered_json::object();
   const auto text = io::read_text(path, kConfigLimitBytes, calls);
   if (!text) return fail(text.error());
-  auto value = ordered_json::parse(*text, nullptr, false);
+  auto value = parse_untrusted_json<ordered_json>(*text);
   if (!value.is_object())
     return fail(ErrorCode::kCorrupt, path.string() + ": must be a JSON object");
   return value;

@@ -12,6 +12,7 @@
 
 #include "merger/base/byte_count.hpp"
 #include "merger/base/io.hpp"
+#include "merger/base/json_text.hpp"
 #include "server/cli/json_fields.hpp"
 #include "server/cli/output.hpp"
 #include "server/cli/table.hpp"
@@ -77,7 +78,7 @@ Result<cli::CommonOptions> daemon_of(const std::filesystem::path& state,
                                      cli::CommonOptions common) {
   auto text = io::read_text(state / "daemon.json", 64 << 10);
   if (!text) return fail(std::move(text).error().with_context("a daemon uses the folder"));
-  const auto json = Json::parse(*text, nullptr, false);
+  const auto json = parse_untrusted_json<Json>(*text);
   if (common.server.empty()) common.server = cli::text(json, "url");
   if (common.token_file.empty()) common.token_file = (state / "token").string();
   return common;

@@ -3,13 +3,14 @@
 #include <charconv>
 #include <thread>
 
+#include "merger/base/json_text.hpp"
 #include "merger/recipe/text.hpp"
 
 namespace crucible::server::cli {
 namespace {
 
 Result<Json> parse(const std::string& body) {
-  Json json = Json::parse(body, nullptr, false);
+  Json json = parse_untrusted_json<Json>(body);
   if (json.is_discarded()) return fail(ErrorCode::kCorrupt, "the daemon's answer is not JSON");
   return json;
 }
@@ -31,7 +32,7 @@ ErrorCode code_of(const std::string& name, int status) {
 }  // namespace
 
 Error error_from_reply(const HttpReply& reply) {
-  const Json problem = Json::parse(reply.body, nullptr, false);
+  const Json problem = parse_untrusted_json<Json>(reply.body);
   if (reply.media_type != "application/problem+json" || !problem.is_object()) {
     return {code_of("", reply.status),
             "the server answered " + std::to_string(reply.status) + ": " +
@@ -90,7 +91,7 @@ Result<Json> ApiClient::follow(std::int64_t job, std::int64_t& after,
     const std::string target =
         "/api/v1/jobs/" + std::to_string(job) + "/events?after=" + std::to_string(after);
     const auto reply = http_.stream(target, [&](const StreamEvent& event) {
-      const Json data = Json::parse(event.data, nullptr, false);
+      const Json data = parse_untrusted_json<Json>(event.data);
       if (!data.is_object()) return true;
       std::from_chars(event.id.data(), event.id.data() + event.id.size(), after);
       if (event.type == "end") {

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "merger/base/io.hpp"
+#include "merger/base/json_text.hpp"
 
 namespace crucible::server::config {
 namespace {
@@ -51,7 +52,7 @@ void withdraw(std::uint16_t port) {
 std::optional<RunningDaemon> find_running(std::uint16_t port) {
   const auto text = io::read_text(note_of(port), kLargestNote);
   if (!text) return std::nullopt;
-  const auto json = nlohmann::json::parse(*text, nullptr, false);
+  const auto json = parse_untrusted_json<nlohmann::json>(*text);
   if (!json.is_object()) return std::nullopt;
   RunningDaemon daemon;
   try {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "evaluator/engine/request_encoding.hpp"
+#include "merger/base/json_text.hpp"
 #include "merger/recipe/text.hpp"
 #include "server/evalserver/answers.hpp"
 #include "server/evalserver/engine_thread.hpp"
@@ -71,7 +72,7 @@ struct EvalServer::Impl {
     if (request.media_type() != "application/json") {
       return error_response(415, "the body must be application/json");
     }
-    const Json body = Json::parse(request.body, nullptr, false);
+    const Json body = parse_untrusted_json<Json>(request.body);
     if (body.is_discarded()) return error_response(400, "the body is not JSON");
     Result<Json> result = fail(ErrorCode::kCancelled, "the server is stopping");
     if (!on_engine) {

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "merger/base/json_text.hpp"
 #include "server/service/score_json.hpp"
 
 namespace crucible::server::pipeline {
@@ -24,6 +25,15 @@ auto reading(std::string_view what, Read read) -> Result<decltype(read())> {
     return fail(ErrorCode::kCorrupt, fmt::format("{}: {}", what, exception.what()));
   }
 }
+
+// Whole numbers from 0, with the library's exceptions: its own conversion takes negative numbers,
+// fractions and what is past the type's range too.
+std::uint64_t natural(const json& value) {
+  const auto& number = value.get_ref<const json::number_integer_t&>();
+  if (number >= 0) return static_cast<std::uint64_t>(number);
+  return value.get_ref<const json::number_unsigned_t&>();
+}
+std::int64_t count(const json& value) { return static_cast<std::int64_t>(natural(value)); }
 
 template <typename T>
 std::vector<T> list_from(const json& list, T (*read)(const ScoreJson&)) {
@@ -98,30 +108,39 @@ Result<MergeSpec> merge_spec_from(const json& object) {
   return reading("merge spec", [&] {
     return MergeSpec{object.at("recipe"),
                      object.at("folders"),
-                     object.at("seed"),
+                     natural(object.at("seed")),
                      compatibility_from(object.at("compatibility")),
                      object.at("allow_nonfinite"),
-                     object.at("threads"),
-                     object.at("memory_bytes"),
-                     object.at("shard_bytes"),
+                     static_cast<unsigned>(natural(object.at("threads"))),
+                     natural(object.at("memory_bytes")),
+                     natural(object.at("shard_bytes")),
                      object.at("out")};
   });
 }
 
 Result<EvaluationSpec> evaluation_spec_from(const json& object) {
   return reading("evaluation spec", [&] {
-    return EvaluationSpec{object.at("model_folder"), object.at("model_name"),
-                          object.at("model_digest"), object.at("endpoint"),
-                          object.at("judge"),        object.at("suite_file"),
-                          object.at("datasets"),     object.at("cache"),
-                          object.at("threads"),      object.at("out")};
+    return EvaluationSpec{object.at("model_folder"),
+                          object.at("model_name"),
+                          object.at("model_digest"),
+                          object.at("endpoint"),
+                          object.at("judge"),
+                          object.at("suite_file"),
+                          object.at("datasets"),
+                          object.at("cache"),
+                          static_cast<unsigned>(natural(object.at("threads"))),
+                          object.at("out")};
   });
 }
 
 Result<MergeResult> merge_result_from(const json& object) {
   return reading("merge result", [&] {
-    return MergeResult{object.at("digest"),     object.at("architecture"), object.at("dtype"),
-                       object.at("parameters"), object.at("weight_bytes"), object.at("seconds"),
+    return MergeResult{object.at("digest"),
+                       object.at("architecture"),
+                       object.at("dtype"),
+                       natural(object.at("parameters")),
+                       natural(object.at("weight_bytes")),
+                       object.at("seconds"),
                        object.at("warnings")};
   });
 }
@@ -136,14 +155,14 @@ Result<EvaluationResult> evaluation_result_from(const json& object) {
     result.score = object.at("score");
     result.standard_error = number_from(object.at("standard_error"));
     result.interval = interval_from(object.at("interval"));
-    result.items = object.at("items");
+    result.items = count(object.at("items"));
     result.seconds = object.at("seconds");
     result.tasks = list_from(object.at("tasks"), task_from);
     result.columns = list_from(object.at("columns"), column_from);
     result.groups = list_from(object.at("groups"), group_from);
     result.flags = object.at("flags");
-    result.prompt_tokens_asked = object.at("prompt_tokens_asked");
-    result.prompt_tokens_computed = object.at("prompt_tokens_computed");
+    result.prompt_tokens_asked = count(object.at("prompt_tokens_asked"));
+    result.prompt_tokens_computed = count(object.at("prompt_tokens_computed"));
     return result;
   });
 }
@@ -175,12 +194,13 @@ std::string error_line(const Error& error) {
 }
 
 Result<Frame> frame_from(const std::string& text) {
+  if (nests_too_deep(text)) return fail(ErrorCode::kCorrupt, "worker frame: nested too deeply");
   return reading("worker frame", [&] {
     const json object = json::parse(text);
     Frame frame;
     const std::string type = object.at("type");
     if (type == "progress") {
-      frame.progress = {object.at("stage"), object.at("done"), object.at("total"),
+      frame.progress = {object.at("stage"), natural(object.at("done")), natural(object.at("total")),
                         object.at("unit")};
     } else if (type == "result") {
       frame.type = Frame::Type::kResult;

@@ -5,6 +5,11 @@
 namespace crucible::server {
 namespace {
 
+// Whole numbers only: the library would convert others, even those past the type's range.
+std::int64_t items_from(const ScoreJson& json) {
+  return json.at("items").get_ref<const ScoreJson::number_integer_t&>();
+}
+
 std::vector<MetricScore> metrics_from(const ScoreJson& list) {
   std::vector<MetricScore> metrics;
   for (const ScoreJson& metric : list) metrics.push_back(metric_from(metric));
@@ -79,21 +84,23 @@ MetricScore metric_from(const ScoreJson& json) {
 }
 
 TaskScore task_from(const ScoreJson& json) {
-  return {json.at("task").get<std::string>(),          json.at("version").get<std::string>(),
-          json.at("digest").get<std::string>(),        json.at("primary_metric").get<std::string>(),
-          json.at("items").get<std::int64_t>(),        metrics_from(json.at("metrics")),
+  return {json.at("task").get<std::string>(),
+          json.at("version").get<std::string>(),
+          json.at("digest").get<std::string>(),
+          json.at("primary_metric").get<std::string>(),
+          items_from(json),
+          metrics_from(json.at("metrics")),
           json.at("primary_filter").get<std::string>()};
 }
 
 GroupScore group_from(const ScoreJson& json) {
-  return {json.at("group").get<std::string>(), json.at("items").get<std::int64_t>(),
-          metrics_from(json.at("metrics"))};
+  return {json.at("group").get<std::string>(), items_from(json), metrics_from(json.at("metrics"))};
 }
 
 ColumnScore column_from(const ScoreJson& json) {
   return {json.at("name").get<std::string>(), number_from(json.at("value")).value_or(std::nan("")),
           number_from(json.at("standard_error")), interval_from(json.at("interval")),
-          json.at("items").get<std::int64_t>()};
+          items_from(json)};
 }
 
 }  // namespace crucible::server

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "merger/base/json_text.hpp"
 #include "nlohmann/json.hpp"
 #include "server/store/near.hpp"
 
@@ -19,7 +20,7 @@ constexpr std::string_view kColumns =
 // An endpoint's fingerprint is what it was found to answer.
 std::optional<EndpointModel> endpoint_from(const std::string& path, const std::string& found) {
   if (!path.starts_with(kEndpointPath)) return std::nullopt;
-  const auto can = nlohmann::json::parse(found, nullptr, false);
+  const auto can = parse_untrusted_json<nlohmann::json>(found);
   EndpointModel endpoint{path.substr(kEndpointPath.size())};
   if (!can.is_object()) return endpoint;
   endpoint.prompt_logprobs = can.value("prompt_logprobs", false);

@@ -126,6 +126,18 @@ TEST(ModelTokenizer, SaysWhatIsMissing) {
   EXPECT_EQ(ModelTokenizer::open(folder.path()).error().code, ErrorCode::kCorrupt);
 }
 
+// Deeper values could not even be copied.
+TEST(ModelTokenizer, RefusesDeepNesting) {
+  TokenizerFolder folder;
+  folder.write_bpe({{"a", 0}});
+  const std::size_t depth = 1U << 20;
+  std::ofstream(folder.path() / "tokenizer_config.json")
+      << R"({"bos_token":)" << std::string(depth, '[') << std::string(depth, ']') << "}";
+  const auto tokenizer = ModelTokenizer::open(folder.path());
+  ASSERT_FALSE(tokenizer);
+  EXPECT_EQ(tokenizer.error().code, ErrorCode::kCorrupt);
+}
+
 TEST(ReadChatTemplate, FileThenConfigThenNone) {
   TokenizerFolder folder;
   EXPECT_EQ(*read_chat_template(folder.path()), "");
