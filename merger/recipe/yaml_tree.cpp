@@ -242,6 +242,19 @@ bool is_plain_key(std::string_view key) {
   });
 }
 
+bool is_word(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("_-+./").find(c) != std::string_view::npos;
+  });
+}
+
+// Whether an item can stand in `[a, b]`. The emitter leaves some text without quotes there that the
+// parser takes apart, such as `a:"`.
+bool fits_in_flow(const YamlNode& item) {
+  return item.is_null() || (item.is_scalar() && (item.quoted || is_word(item.scalar)));
+}
+
 void emit(YAML::Emitter& out, const YamlNode& node) {
   switch (node.kind) {
     case YamlNode::Kind::kNull:
@@ -252,10 +265,7 @@ void emit(YAML::Emitter& out, const YamlNode& node) {
       out << node.scalar;
       return;
     case YamlNode::Kind::kSequence: {
-      const bool flat =
-          std::none_of(node.items.begin(), node.items.end(),
-                       [](const YamlNode& item) { return item.is_map() || item.is_sequence(); });
-      if (flat) out << YAML::Flow;
+      if (std::all_of(node.items.begin(), node.items.end(), fits_in_flow)) out << YAML::Flow;
       out << YAML::BeginSeq;
       for (const YamlNode& item : node.items) emit(out, item);
       out << YAML::EndSeq;

@@ -127,6 +127,23 @@ TEST(ReadRecipe, HostileShapesEndQuickly) {
   }
 }
 
+// Found by fuzzing: the emitter leaves such items bare between brackets, where they read otherwise.
+TEST(EmitYaml, ItemsThatFlowStyleWouldTakeApartAreReadBack) {
+  for (const std::string text :
+       {"- a(b):\"]", "- 'x'\n- y:'", "- a:{b\n- ''", "[1, 2.5, a/b, \"c, d\"]", "- ~\n- null"}) {
+    const auto document = parse_yaml(text);
+    ASSERT_TRUE(document) << text;
+    const std::string emitted = emit_yaml(document->root);
+    const auto again = parse_yaml(emitted);
+    ASSERT_TRUE(again) << emitted;
+    ASSERT_EQ(again->root.items.size(), document->root.items.size()) << emitted;
+    for (std::size_t i = 0; i < again->root.items.size(); ++i) {
+      EXPECT_EQ(again->root.items[i].scalar, document->root.items[i].scalar) << emitted;
+      EXPECT_EQ(again->root.items[i].kind, document->root.items[i].kind) << emitted;
+    }
+  }
+}
+
 TEST(Text, NumbersRoundTripAndRefuseTheRest) {
   EXPECT_EQ(number_text(0.1), "0.1");
   EXPECT_EQ(number_text(-0.0), "0");
