@@ -8,6 +8,7 @@
 #include <set>
 
 #include "merger/base/io.hpp"
+#include "merger/base/json_text.hpp"
 #include "server/pipeline/artefact.hpp"
 #include "server/store/migrator.hpp"
 #include "server/store/models.hpp"
@@ -147,11 +148,17 @@ Status copy_artefacts(const Path& state, const Path& target, const Snapshot& sna
 Result<json> read_manifest(const Path& backup) {
   auto text = io::read_text(backup / "manifest.json", kLargestManifest);
   if (!text) return fail(std::move(text).error().with_context("this is no backup"));
-  auto manifest = json::parse(*text, nullptr, false);
-  const bool usable = manifest.is_object() && manifest.value("format", 0) == kFormat &&
-                      manifest.contains("files") && manifest["files"].is_array();
+  auto manifest = parse_untrusted_json<json>(*text);
+  const auto is_file = [](const json& file) {
+    return file.is_object() && file.value("path", json()).is_string() &&
+           file.value("sha256", json()).is_string();
+  };
+  const bool usable = manifest.is_object() && manifest.value("format", json()) == kFormat &&
+                      manifest.value("schema", json()).is_number_integer() &&
+                      manifest.value("files", json()).is_array() &&
+                      std::ranges::all_of(manifest["files"], is_file);
   if (!usable) return fail(ErrorCode::kCorrupt, "manifest.json is not one of this program's");
-  if (manifest.value("schema", std::int64_t{0}) >
+  if (manifest["schema"].get<std::int64_t>() >
       static_cast<std::int64_t>(store::compiled_migrations().size())) {
     return fail(ErrorCode::kConflict,
                 "the backup was made by a newer program; restore it with that one");
