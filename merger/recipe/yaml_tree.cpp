@@ -255,14 +255,19 @@ bool fits_in_flow(const YamlNode& item) {
   return item.is_null() || (item.is_scalar() && (item.quoted || is_word(item.scalar)));
 }
 
+// The emitter leaves a carriage return bare, and at the end of a line it would be lost.
+void emit_text(YAML::Emitter& out, const std::string& text, bool quoted) {
+  if (quoted || text.find('\r') != std::string::npos) out << YAML::DoubleQuoted;
+  out << text;
+}
+
 void emit(YAML::Emitter& out, const YamlNode& node) {
   switch (node.kind) {
     case YamlNode::Kind::kNull:
       out << YAML::Null;
       return;
     case YamlNode::Kind::kScalar:
-      if (node.quoted) out << YAML::DoubleQuoted;
-      out << node.scalar;
+      emit_text(out, node.scalar, node.quoted);
       return;
     case YamlNode::Kind::kSequence: {
       if (std::all_of(node.items.begin(), node.items.end(), fits_in_flow)) out << YAML::Flow;
@@ -274,7 +279,9 @@ void emit(YAML::Emitter& out, const YamlNode& node) {
     case YamlNode::Kind::kMap:
       out << YAML::BeginMap;
       for (const auto& [key, value] : node.entries) {
-        out << YAML::Key << key << YAML::Value;
+        out << YAML::Key;
+        emit_text(out, key, false);
+        out << YAML::Value;
         emit(out, value);
       }
       out << YAML::EndMap;

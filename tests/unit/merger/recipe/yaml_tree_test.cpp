@@ -127,7 +127,16 @@ TEST(ReadRecipe, HostileShapesEndQuickly) {
   }
 }
 
-// Found by fuzzing: the emitter leaves such items bare between brackets, where they read otherwise.
+// This and the next were found by fuzzing.
+TEST(EmitYaml, CarriageReturnsAreReadBack) {
+  const auto document = parse_yaml("a\rb\r");
+  ASSERT_TRUE(document);
+  const auto again = parse_yaml(emit_yaml(document->root));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->root.scalar, document->root.scalar);
+}
+
+// The emitter leaves such items bare between brackets, where they read otherwise.
 TEST(EmitYaml, ItemsThatFlowStyleWouldTakeApartAreReadBack) {
   for (const std::string text :
        {"- a(b):\"]", "- 'x'\n- y:'", "- a:{b\n- ''", "[1, 2.5, a/b, \"c, d\"]", "- ~\n- null"}) {
