@@ -68,8 +68,10 @@ std::optional<milliseconds> parse_retry_after(std::string_view value,
     std::tm parts{};
     const char* rest = ::strptime(text.c_str(), format, &parts);
     if (rest == nullptr || *rest != '\0') continue;
-    const auto date = system_clock::from_time_t(::timegm(&parts));
-    return std::max(milliseconds(0), std::chrono::duration_cast<milliseconds>(date - now));
+    // Not as a time_point: its nanoseconds end in the year 2262, and dates may say 9999.
+    const milliseconds date = std::chrono::seconds(::timegm(&parts));
+    const auto today = std::chrono::duration_cast<milliseconds>(now.time_since_epoch());
+    return std::max(milliseconds(0), date - today);
   }
   return std::nullopt;
 }

@@ -61,6 +61,10 @@ TEST(EndpointRetry, ReadsRetryAfter) {
   EXPECT_EQ(parse_retry_after("Sunday, 06-Nov-94 08:49:47 GMT", now), milliseconds(10'000));
   EXPECT_EQ(parse_retry_after("Sun Nov  6 08:49:47 1994", now), milliseconds(10'000));
   EXPECT_EQ(parse_retry_after("Sun, 06 Nov 1994 08:00:00 GMT", now), milliseconds(0));
+  // Past what a time_point holds.
+  const auto far = parse_retry_after("Fri, 31 Dec 9999 23:59:59 GMT", now);
+  ASSERT_TRUE(far);
+  EXPECT_GT(*far, std::chrono::hours(24 * 365 * 8000));
   for (const char* wrong : {"", "soon", "-1", "1.5", "Sun, 06 Nov 1994 08:49:47 GMTx"}) {
     EXPECT_FALSE(parse_retry_after(wrong, now)) << wrong;
   }
