@@ -153,7 +153,8 @@ Result<SegmentAnswers> decode(std::string_view bytes, std::size_t items) {
     read_all(in, item.rolling);
     read_all(in, item.generations);
   }
-  if (in.at_end() && answers.items.size() == items) return answers;
+  // Bytes that no answers are written as would be read too: a flag of 2, another stop reason.
+  if (in.at_end() && answers.items.size() == items && encode(answers) == bytes) return answers;
   return fail(ErrorCode::kCorrupt, "kept answers are not those of this segment");
 }
 

@@ -172,6 +172,12 @@ TEST(Answers, AnythingElseIsRefused) {
     EXPECT_FALSE(decode(std::string_view(bytes).substr(0, size), 2)) << size;
   }
   EXPECT_FALSE(decode(bytes + "x", 2));
+  // A flag of 2 would read as true, and a stop reason that there is not as one.
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    std::string other = bytes;
+    other[at] = '\x02';
+    if (const auto read = decode(other, 2)) EXPECT_EQ(encode(*read), other) << at;
+  }
 }
 
 }  // namespace
