@@ -14,7 +14,7 @@ int hex_value(char c) {
   return -1;
 }
 
-// nullopt: a malformed escape, or one of a control character.
+// nullopt: a malformed escape, or a control character, escaped or not.
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -26,10 +26,10 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
       if (high < 0 || low < 0) return std::nullopt;
       c = static_cast<char>(high * 16 + low);
       i += 2;
-      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) return std::nullopt;
     } else if (c == '+' && plus_is_space) {
       c = ' ';
     }
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) return std::nullopt;
     out += c;
   }
   return out;
