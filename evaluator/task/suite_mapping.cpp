@@ -25,15 +25,16 @@ Json scalar_value(const YAML::Node& node) {
   return value && value->is_primitive() ? std::move(*value) : Json(node.Scalar());
 }
 
-}  // namespace
-
-std::optional<Json> yaml_value(const YAML::Node& node, int depth) {
-  if (depth > kDepthLimit) return std::nullopt;
+// `left` counts down: aliases count as often as they stand for something, so that a few lines of
+// them cannot become millions of values.
+std::optional<Json> value_of(const YAML::Node& node, int depth, std::size_t& left) {
+  if (depth > kDepthLimit || left == 0) return std::nullopt;
+  --left;
   if (node.IsScalar()) return scalar_value(node);
   if (node.IsSequence()) {
     Json list = Json::array();
     for (const auto& entry : node) {
-      auto value = yaml_value(entry, depth + 1);
+      auto value = value_of(entry, depth + 1, left);
       if (!value) return std::nullopt;
       list.push_back(std::move(*value));
     }
@@ -42,11 +43,18 @@ std::optional<Json> yaml_value(const YAML::Node& node, int depth) {
   if (!node.IsMap()) return Json();
   Json object = Json::object();
   for (const auto& entry : node) {
-    auto value = yaml_value(entry.second, depth + 1);
+    auto value = value_of(entry.second, depth + 1, left);
     if (!value || !entry.first.IsScalar()) return std::nullopt;
     object[entry.first.Scalar()] = std::move(*value);
   }
   return object;
+}
+
+}  // namespace
+
+std::optional<Json> yaml_value(const YAML::Node& node) {
+  std::size_t left = TaskYamlLimits().values;
+  return value_of(node, 0, left);
 }
 
 bool is_plain_name(std::string_view name) {
@@ -75,7 +83,7 @@ Mapping::Mapping(const YAML::Node& node, std::string path, const std::set<std::s
     } else if (auto value = yaml_value(entry.second)) {
       rest_[key] = std::move(*value);
     } else {
-      add(key, "is nested too deeply or has a key that is no string");
+      add(key, "is nested too deeply, holds too many values or has a key that is no string");
     }
   }
 }

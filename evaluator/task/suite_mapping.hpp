@@ -44,8 +44,9 @@ class Mapping {
   Json rest_ = Json::object();
 };
 
-// Values as task files have them. nullopt below 32 levels or where a key is no string.
-std::optional<Json> yaml_value(const YAML::Node& node, int depth = 0);
+// Values as task files have them. nullopt below 32 levels, for more values than a task file may
+// have, or where a key is no string.
+std::optional<Json> yaml_value(const YAML::Node& node);
 
 // Letters, digits, '_', '-', '.', not beginning with '.', at most 100: names become file names and
 // parts of URLs.

@@ -132,6 +132,20 @@ TEST_F(SuiteTest, BrokenYamlAndEmptySuitesAreRefused) {
   EXPECT_EQ(read_suite(folder_.path() / "none.yaml").error().code, ErrorCode::kNotFound);
 }
 
+// Nine lines that stand for a hundred million values.
+TEST_F(SuiteTest, AliasesCannotBecomeMillionsOfValues) {
+  std::string yaml = "name: s\ntasks:\n  - task: arc_easy\n    metadata:\n      a0: &a0 [x]\n";
+  for (int level = 1; level < 9; ++level) {
+    const std::string below = "*a" + std::to_string(level - 1);
+    yaml += "      a" + std::to_string(level) + ": &a" + std::to_string(level) + " [";
+    for (int i = 0; i < 10; ++i) yaml += (i > 0 ? "," : "") + below;
+    yaml += "]\n";
+  }
+  const auto suite = read(yaml);
+  ASSERT_FALSE(suite);
+  EXPECT_EQ(suite.error().code, ErrorCode::kInvalidArgument);
+}
+
 TEST_F(SuiteTest, DigestIsOfWhatIsScored) {
   const auto first = read_items(kItem);
   const auto reformatted = read_items("  " + std::string(kItem) + "  \n\n");
