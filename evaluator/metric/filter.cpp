@@ -210,6 +210,10 @@ void check_arguments(const task::Filter& filter, const std::string& path,
   }
   if (filter.function == "MapRegexFilter") {
     const Json table = arguments.value("regex_pattern_to_value", Json::object());
+    if (!table.is_object()) {
+      faults.push_back({path + ".regex_pattern_to_value", "is not a mapping", ""});
+      return;
+    }
     for (const auto& [pattern, value] : table.items()) {
       check_regex(Json(pattern), path + ".regex_pattern_to_value", faults);
     }

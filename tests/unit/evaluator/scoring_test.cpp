@@ -259,5 +259,14 @@ TEST(Scoring, ACountMayBeSigned) {
   EXPECT_FALSE(check_scoring(task).empty());
 }
 
+// A list has no keys to take patterns from.
+TEST(Scoring, PatternsOfAMapAreKeys) {
+  task::Task task = task_of(task::OutputType::kGenerateUntil, {"exact_match"});
+  for (const Json& table : {Json::array({"a"}), Json("a"), Json(1)}) {
+    task.filters[0].steps = {{"MapRegexFilter", {{"regex_pattern_to_value", table}}}};
+    EXPECT_FALSE(check_scoring(task).empty()) << table;
+  }
+}
+
 }  // namespace
 }  // namespace crucible::metric
