@@ -75,7 +75,8 @@ class AdapterFitting {
                             std::string& name_found) {
     auto found = name_in_base(name);
     if (!found) {
-      const bool is_tied = name == "lm_head.weight" && config_.value("tie_word_embeddings", false);
+      const bool is_tied = name == "lm_head.weight" &&
+                           config_.value("tie_word_embeddings", nlohmann::json()) == true;
       is_unsupported_ = is_unsupported_ || is_tied;
       add_fault(adapter_tensor,
                 is_tied ? "it changes lm_head, which this base model does not store: it shares the "

@@ -348,8 +348,9 @@ Result<std::string> read_chat_template(const fs::path& folder, io::Syscalls& cal
   if (found->is_string()) return found->get<std::string>();
   if (!found->is_array()) return std::string();
   for (const ordered_json& entry : *found) {
-    if (entry.is_object() && entry.value("name", "") == "default")
-      return entry.value("template", std::string());
+    if (!entry.is_object() || entry.value("name", ordered_json()) != "default") continue;
+    const ordered_json text = entry.value("template", ordered_json());
+    return text.is_string() ? text.get<std::string>() : std::string();
   }
   return std::string();
 }

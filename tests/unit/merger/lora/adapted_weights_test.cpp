@@ -286,6 +286,13 @@ TEST_F(Folding, TiedHeadCannotBeChanged) {
   expect_fault("lm_head.weight", "shares the embeddings", ErrorCode::kUnsupported);
 }
 
+TEST_F(Folding, AConfigurationOfWrongTypesDoesNotThrow) {
+  config_["tie_word_embeddings"] = nullptr;
+  add_base("model.embed.weight", {4, 7});
+  tiny_.add("lm_head.weight", {4, 7});
+  expect_fault("lm_head.weight", "the base model has no tensor");
+}
+
 TEST_F(Folding, QuantisedBases) {
   add_base("q.weight", {4, 6}, DType::kI8);
   tiny_.add_linear("q", 4, 6);
