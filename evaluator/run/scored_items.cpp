@@ -185,6 +185,11 @@ void choose_metric(const Json& results, ScoredTask& task, const Json& first_line
   }
 }
 
+// The library would also convert a number past the type's range.
+std::size_t doc_id_of(const Json& line) {
+  return line.at("doc_id").get_ref<const Json::number_unsigned_t&>();
+}
+
 // An item's value in a line of the harness's form.
 std::optional<double> value_of(const Json& line, const ScoredTask& task) {
   if (const auto own = line.find("crucible"); own != line.end()) {
@@ -208,11 +213,10 @@ Result<ScoredTask> read_samples(const fs::path& path, const std::string& name,
     if (task.metric.empty()) choose_metric(results, task, line);
     if (line.value("filter", "none") != task.filter) return;
     const auto value = value_of(line, task);
-    if (!value) return;
+    if (!value || !std::isfinite(*value)) return;
     std::string cluster;
     if (const auto own = line.find("crucible"); own != line.end()) cluster = own->at("cluster");
-    task.items.push_back({line.at("doc_id").get<std::size_t>(), line.value("doc_hash", ""),
-                          std::move(cluster), *value});
+    task.items.push_back({doc_id_of(line), line.value("doc_hash", ""), std::move(cluster), *value});
   });
   if (!status) return fail(std::move(status.error()));
   return task;
@@ -263,8 +267,8 @@ Result<std::vector<ScoredTask>> read_compact_samples(const fs::path& file) {
           {name, line.at("metric"), line.at("filter"), line.at("higher_is_better"), {}});
     }
     if (!line.at("value").is_number()) return;
-    tasks.back().items.push_back({line.at("doc_id").get<std::size_t>(), line.at("doc_hash"),
-                                  line.at("cluster"), line.at("value").get<double>()});
+    tasks.back().items.push_back(
+        {doc_id_of(line), line.at("doc_hash"), line.at("cluster"), line.at("value").get<double>()});
   });
   if (!status) return fail(std::move(status.error()));
   return tasks;
