@@ -65,8 +65,6 @@ std::vector<std::string> rule_names() {
   return names;
 }
 
-MetricValue number(double value) { return {{value}, {}}; }
-
 Result<std::string> document_text(const task::Item& item, const char* key) {
   const auto found = item.document.find(key);
   if (found == item.document.end() || !found->is_string()) {

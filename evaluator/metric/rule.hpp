@@ -37,7 +37,7 @@ struct Rule {
 const Rule* find_rule(std::string_view name);
 std::vector<std::string> rule_names();
 
-MetricValue number(double value);
+inline MetricValue number(double value) { return {{value}, {}}; }
 
 // Multiple choice, from the options' log-probabilities l.
 Result<Outcome> truthfulqa_mc2_rule(const RuleInput& in);      // Σ over true e^l / Σ e^l (Lin 2022)
