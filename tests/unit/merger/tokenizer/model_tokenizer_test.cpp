@@ -146,11 +146,11 @@ TEST(ReadChatTemplate, FileThenConfigThenNone) {
       {{"chat_template",
         {{{"name", "tool_use"}, {"template", "t"}}, {{"name", "default"}, {"template", "d"}}}}});
   EXPECT_EQ(*read_chat_template(folder.path()), "d");
-  folder.write("tokenizer_config.json", {{"chat_template", {{{"name", 1}}, {{"name", nullptr}}}}});
-  EXPECT_EQ(*read_chat_template(folder.path()), "");
-  folder.write("tokenizer_config.json",
-               {{"chat_template", {{{"name", "default"}, {"template", 1}}}}});
-  EXPECT_EQ(*read_chat_template(folder.path()), "");
+  for (const json& entry :
+       {json{{"name", 1}}, json{{"name", nullptr}}, json{{"name", "default"}, {"template", 1}}}) {
+    folder.write("tokenizer_config.json", {{"chat_template", json::array({entry})}});
+    EXPECT_EQ(*read_chat_template(folder.path()), "");
+  }
   std::ofstream(folder.path() / "chat_template.jinja") << "{{ j }}";
   EXPECT_EQ(*read_chat_template(folder.path()), "{{ j }}");
 }
