@@ -34,7 +34,6 @@ http::Request request_of(std::string_view type, std::string_view target, std::st
 void read_merge(const http::Request& request) {
   const auto merge = api::merge_request(request);
   if (taken(merge)) {
-    require(!merge->submit.recipe.empty());
     const http::Response refused =
         merge->fail(Error{ErrorCode::kInvalidArgument, "x", {{"models[0].model", "y", ""}}});
     require(refused.status == 422 || refused.status == 400);
