@@ -83,6 +83,8 @@ std::string json_problem(std::string_view text) {
     const auto end = text.begin() + static_cast<std::ptrdiff_t>(at == 0 ? 0 : at - 1);
     return "line " + std::to_string(std::count(text.begin(), end, '\n') + 1) +
            " is not JSON in UTF-8";
+  } catch (const Json::exception&) {
+    return "holds a number that is too large";
   }
 }
 

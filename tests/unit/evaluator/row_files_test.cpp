@@ -124,5 +124,10 @@ TEST_F(RowFilesTest, DataSetsAreFoundInTheHubsLayout) {
   EXPECT_EQ(datasets.rows(dataset, "test").value().size(), 2U);
 }
 
+TEST(Rows, ANumberTooLargeIsAnError) {
+  EXPECT_FALSE(parse_rows(R"([{"a": 4e999}])", ".json"));
+  EXPECT_FALSE(parse_rows(R"({"a": 4e999})", ".jsonl"));
+}
+
 }  // namespace
 }  // namespace crucible::task
