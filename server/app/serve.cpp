@@ -19,6 +19,7 @@
 #include "server/api/routes.hpp"
 #include "server/app/core.hpp"
 #include "server/app/service_manager.hpp"
+#include "server/app/webhook.hpp"
 #include "server/cli/exit_codes.hpp"
 #include "server/config/running_daemon.hpp"
 #include "server/http/http_server.hpp"
@@ -96,6 +97,17 @@ int report(const Error& error) {
   return cli::exit_code_of(error.code);
 }
 
+// None where the operator named no address.
+Result<std::unique_ptr<Webhook>> start_webhook(Core& core, const config::Options& options) {
+  if (options.webhook.empty()) return nullptr;
+  auto url = endpoint::parse_url(options.webhook);
+  if (!url) return fail(std::move(url).error().with_context("webhook"));
+  auto webhook = std::make_unique<Webhook>(core.service(), std::move(*url),
+                                           core.state().root() / "webhook.last");
+  if (auto status = webhook->start(); !status) return fail(std::move(status).error());
+  return webhook;
+}
+
 int run(Core& core, const config::Options& options, int listener) {
   http::Router router;
   api::register_routes(router, core.service());
@@ -112,6 +124,8 @@ int run(Core& core, const config::Options& options, int listener) {
   if (auto status = config::announce({::getpid(), url, core.state().root()}, *port); !status) {
     spdlog::warn("commands will need --token-file: {}", status.error().message);
   }
+  auto webhook = start_webhook(core, options);
+  if (!webhook) return report(webhook.error());
   spdlog::info("listening on {}; state in {}", url, core.state().root().string());
   tell_ready("listening on " + url);
   int number = 0;
@@ -122,6 +136,7 @@ int run(Core& core, const config::Options& options, int listener) {
   tell_stopping();
   spdlog::info("stopping: {}", number == 0 ? "the store failed" : ::strsignal(number));
   server.stop();
+  webhook->reset();
   core.stop();
   (void)io::system().unlink(note.c_str());
   config::withdraw(*port);

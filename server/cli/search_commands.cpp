@@ -125,8 +125,13 @@ int write_study(const ApiClient& api, const TrialsOptions& options, const Json& 
   }
   const auto sweep = api.get(sweep_path(options.id));
   if (!sweep) return report(sweep.error(), common);
-  const auto status = write_optuna_study(
-      text(*sweep, "name"), text(member(*sweep, "search"), "document"), trials, options.out);
+  const Json& document = member(member(*sweep, "search"), "document");
+  if (!document.is_string()) {
+    return report({ErrorCode::kConflict, "the sweep is one of fixed values, without a space", {}},
+                  common);
+  }
+  const auto status =
+      write_optuna_study(text(*sweep, "name"), document.get<std::string>(), trials, options.out);
   return status ? kSuccess : report(status.error(), common);
 }
 

@@ -193,6 +193,8 @@ std::span<const Key> keys() {
       number_key<std::size_t>("max-evaluations", "evaluations at a time", &O::max_evaluations, 1,
                               64),
       number_key<std::size_t>("max-sweeps", "sweeps that search, at a time", &O::max_sweeps, 1, 64),
+      text_key("webhook", "http:// or https:// address that is told when a sweep or job has ended",
+               &O::webhook, {}),
       bytes_key("memory", "tensor buffers of one merge, such as 2GiB", &O::memory_bytes),
       bytes_key("shard-size", "size of a merged model's files, such as 5GB", &O::shard_bytes),
       number_key<std::int64_t>("max-attempts", "failures after which a job is dead",

@@ -33,6 +33,7 @@ struct Options {
   std::size_t max_merges = 1;
   std::size_t max_evaluations = 1;
   std::size_t max_sweeps = 1;
+  std::string webhook;  // URL that is told of sweeps and jobs that ended; "" = none
   std::uint64_t memory_bytes = 512ULL << 20;     // tensor buffers of one merge
   std::uint64_t shard_bytes = 5'000'000'000ULL;  // a merged model's files
   std::int64_t max_attempts = 5;

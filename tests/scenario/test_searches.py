@@ -4,7 +4,10 @@ import csv
 import io
 import json
 import pathlib
+import sqlite3
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from conftest import FAMILY, binary, wait_until
@@ -138,6 +141,14 @@ def test_the_command_line(daemon, tmp_path):
     assert {"name", "trial", "standing", "estimate", "sums", "words", "feelings"} <= set(table[0])
     as_json = json.loads(command(daemon, "sweep", "trials", "1", "--format", "json"))
     assert [one["name"] for one in as_json] == [row["name"] for row in table]
+    study = tmp_path / "study.db"
+    command(daemon, "sweep", "trials", "1", "--format", "optuna", "-o", str(study))
+    with sqlite3.connect(study) as connection:
+        states = dict(connection.execute("SELECT state, count(*) FROM trials GROUP BY state"))
+        assert sum(states.values()) == 12
+        assert connection.execute("SELECT count(*) FROM trial_params").fetchone() == (36,)
+        best = connection.execute("SELECT max(value) FROM trial_values").fetchone()[0]
+    assert best == max(one["estimate"] for one in as_json if one["standing"] == "racing" and one["trial"] is not None)
     recipe = tmp_path / "slerp.yml"
     recipe.write_text("merge_method: slerp\nbase_model: base\nmodels: [{model: base}, {model: sums}]\n"
                       "parameters: {t: 0.5}\ndtype: float32\n")
@@ -165,3 +176,33 @@ def test_without_a_daemon_the_same_bytes_come_again(tmp_path):
     (half / "journal.jsonl").write_text("\n".join(journal[: len(journal) // 2]) + "\n{\"torn")
     assert run("half") == first
     assert pathlib.Path(tmp_path / "half" / "winner.yml").read_text().startswith("merge_method")
+
+
+def test_the_operators_address_is_told_of_the_end(make_daemon):
+    told, refusals = [], [503, 200, 200, 200]
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            status = refusals.pop(0) if refusals else 200
+            if status == 200:
+                told.append(json.loads(body))
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    listener = HTTPServer(("127.0.0.1", 0), Listener)
+    threading.Thread(target=listener.serve_forever, daemon=True).start()
+    try:
+        daemon = make_daemon("--webhook", f"http://127.0.0.1:{listener.server_port}/hook").start()
+        daemon.register("base", "sums", "words", "feelings")
+        sweep = daemon.post("/searches", small())
+        wait_until(lambda: told, "the webhook")
+    finally:
+        listener.shutdown()
+    assert told[0]["event"] == "sweep_finished"
+    assert told[0]["sweep"]["id"] == sweep["id"]
+    assert "items that the sweep did not see" in told[0]["sweep"]["search"]["result"]["verdict"]
