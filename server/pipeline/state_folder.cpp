@@ -8,13 +8,35 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <chrono>
 #include <map>
+#include <thread>
 #include <utility>
 
 #include "merger/base/digest.hpp"
 #include "merger/base/io.hpp"
 
 namespace crucible::server::pipeline {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A daemon that was killed while it started a worker leaves its lock to the child for a moment,
+// until that becomes another program. False with errno set.
+bool take(int lock) {
+  const auto end = std::chrono::steady_clock::now() + 2s;
+  while (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return false;
+    if (std::chrono::steady_clock::now() > end) {
+      errno = EWOULDBLOCK;
+      return false;
+    }
+    std::this_thread::sleep_for(20ms);
+  }
+  return true;
+}
+
+}  // namespace
 
 Result<StateFolder> StateFolder::open(const std::filesystem::path& root) {
   const std::filesystem::path absolute = std::filesystem::absolute(root).lexically_normal();
@@ -36,7 +58,7 @@ Result<StateFolder> StateFolder::open(const std::filesystem::path& root) {
   const auto lock_file = absolute / "lock";
   const int lock = ::open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock < 0) return fail(from_errno(errno, lock_file.string()));
-  if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
+  if (!take(lock)) {
     const int error = errno;
     ::close(lock);
     if (error != EWOULDBLOCK) return fail(from_errno(error, lock_file.string()));
