@@ -66,6 +66,20 @@ std::string doc_hash(const task::Item& item) {
   return hash.finish().hex();
 }
 
+// What was asked, for people: the end of it, which is where items differ.
+std::string shown_prompt(const task::Item& item) {
+  constexpr std::size_t kMostBytes = 4000;
+  std::string prompt;
+  for (const std::string& turn : item.turns) prompt += (prompt.empty() ? "" : "\n\n") + turn;
+  if (prompt.empty() && !item.requests.empty()) prompt = item.requests.front().context;
+  if (prompt.size() <= kMostBytes) return prompt;
+  std::size_t first = prompt.size() - kMostBytes;
+  while (first < prompt.size() && (static_cast<unsigned char>(prompt[first]) & 0xC0U) == 0x80U) {
+    ++first;  // not in the middle of a character
+  }
+  return "…" + prompt.substr(first);
+}
+
 std::string compact_line(const task::Task& task, const Sample& sample,
                          const task::MetricSetting& primary) {
   const task::Item& item = task.items[sample.item];
@@ -86,6 +100,8 @@ std::string compact_line(const task::Task& task, const Sample& sample,
   }
   line["value"] = value && std::isfinite(*value) ? Json(*value) : Json(nullptr);
   if (!item.gold.empty()) line["gold"] = item.gold;
+  line["prompt"] = shown_prompt(item);
+  if (!item.choices.empty()) line["choices"] = item.choices;
   add_answers(line, sample.responses);
   if (sample.truncated) line["truncated"] = true;
   if (!sample.note.empty()) line["note"] = sample.note;

@@ -21,7 +21,9 @@ describe('page', { skip, timeout: 600_000 }, () => {
   let url;
 
   before(async () => {
-    daemon = kGiven ? { url: kGiven, token: process.env.CRUCIBLE_TOKEN, stop: async () => {} } : await startDaemon();
+    daemon = kGiven
+      ? { url: kGiven, token: process.env.CRUCIBLE_TOKEN, stop: async () => {} }
+      : await startDaemon();
     url = daemon.url;
     api = client(url, daemon.token);
     if (!kGiven) {

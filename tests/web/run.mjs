@@ -4,7 +4,13 @@ import { spawnSync } from 'node:child_process';
 const reporters = ['--test-reporter=spec', '--test-reporter-destination=stdout'];
 const { JUNIT } = process.env;
 if (JUNIT) reporters.push('--test-reporter=junit', `--test-reporter-destination=${JUNIT}`);
-const files = ['page.test.mjs', 'hostile.test.mjs'];
+const files = [
+  'page.test.mjs',
+  'hostile.test.mjs',
+  'search.test.mjs',
+  'compare.test.mjs',
+  'model.test.mjs',
+];
 const result = spawnSync(
   process.execPath,
   ['--test', ...reporters, ...process.argv.slice(2), ...files],

@@ -52,6 +52,7 @@ export function leaderboard(world, query) {
       digest: model.digest,
       parents: model.parents,
       is_parent: model.children.length > 0,
+      tuned_on: model.sweep_id ? Object.keys(model.scores ?? {}) : [],
       sweep_id: model.sweep_id,
       scores,
       mean: meanOf(scores, suites),

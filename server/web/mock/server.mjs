@@ -13,6 +13,8 @@ import {
   sweepAnswer,
 } from './answers.mjs';
 import { kMethods } from './data.mjs';
+import { comparisonOf, samplesText } from './items.mjs';
+import { Searches } from './search_world.mjs';
 import { World } from './world.mjs';
 
 // Serves the contract's API from memory, and dist/ under the daemon's Content-Security-Policy.
@@ -28,6 +30,8 @@ const kTypes = {
   '.svg': 'image/svg+xml',
 };
 const world = new World();
+const searches = new Searches(world);
+const answerOf = (sweep) => (sweep.search ? searches.answer(sweep) : sweepAnswer(world, sweep));
 
 const list = (items) => ({ status: 200, body: { items, next_cursor: null } });
 const ok = (body, status = 200) => ({ status, body });
@@ -85,6 +89,22 @@ function models(method, id, verb, body) {
   return verb === 'recipe' ? { status: 200, text: model.recipe ?? '' } : ok(modelAnswer(model));
 }
 
+function samples(id) {
+  const evaluation = world.evaluations.find((e) => e.id === Number(id));
+  return evaluation ? { status: 200, text: samplesText(evaluation) } : missing();
+}
+
+function comparison(query) {
+  const [a, b] = ['a', 'b'].map((name) =>
+    world.evaluations.findLast(
+      (e) =>
+        [String(e.model.id), e.model.name].includes(query.get(name)) &&
+        e.suite === query.get('suite'),
+    ),
+  );
+  return a && b ? ok(comparisonOf(a, b)) : missing();
+}
+
 function evaluations(method, query, body) {
   if (method === 'POST') {
     const model = world.models.find((m) => m.name === body.model || m.id === Number(body.model));
@@ -96,15 +116,17 @@ function evaluations(method, query, body) {
   return list(world.evaluations.filter((e) => !id || e.model.id === id));
 }
 
-function sweeps(method, id, verb, body) {
+function sweeps(method, id, verb, body, query) {
   if (method === 'POST' && !id) return ok(sweepAnswer(world, world.submitSweep(body)), 202);
-  if (!id) return list(world.sweeps.map((s) => sweepAnswer(world, s)).reverse());
+  if (!id) return list(world.sweeps.map(answerOf).reverse());
   const sweep = world.sweeps.find((s) => s.id === Number(id));
   if (!sweep) return missing();
+  if (sweep.search && verb === 'trials') return ok(searches.trials(sweep, query));
+  if (sweep.search && method === 'POST') return searches.act(sweep, verb, body);
   if (verb === 'cancel') {
     for (const { job_id } of sweep.trials) jobs('POST', job_id, 'cancel');
   }
-  return ok(sweepAnswer(world, sweep));
+  return ok(answerOf(sweep));
 }
 
 function answer(method, url, body) {
@@ -121,9 +143,13 @@ function answer(method, url, body) {
     case 'models':
       return models(method, id, verb, body);
     case 'evaluations':
-      return evaluations(method, query, body);
+      return verb === 'samples' ? samples(id) : evaluations(method, query, body);
+    case 'comparisons':
+      return comparison(query);
     case 'sweeps':
-      return sweeps(method, id, verb, body);
+      return sweeps(method, id, verb, body, query);
+    case 'searches':
+      return searches.submit(body);
     case 'suites':
       return list(suitesAnswer());
     case 'methods':
@@ -179,7 +205,13 @@ const server = createServer(async (request, response) => {
   return response.end(result.text ?? JSON.stringify(result.body));
 });
 
-setInterval(() => world.advance(), Number(process.env.STEP_MS ?? 400));
+setInterval(
+  () => {
+    world.advance();
+    searches.advance();
+  },
+  Number(process.env.STEP_MS ?? 400),
+);
 server.listen(Number(process.env.PORT ?? 8090), '127.0.0.1', () => {
   console.log(`listening on http://127.0.0.1:${server.address().port}`);
 });

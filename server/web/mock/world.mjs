@@ -1,4 +1,5 @@
 import { digestOf, kFamily, kSuites, mixed, scoreOf } from './data.mjs';
+import { kPromptTokens } from './items.mjs';
 
 /** The mock's state: models, evaluations, jobs, sweeps, events; jobs advance on a timer. */
 export class World {
@@ -121,8 +122,8 @@ export class World {
       columns: [],
       groups: [],
       flags: [],
-      prompt_tokens_asked: 0,
-      prompt_tokens_computed: 0,
+      prompt_tokens_asked: kPromptTokens[suite].asked,
+      prompt_tokens_computed: kPromptTokens[suite].computed,
       items: score.items,
       seconds: 1.7,
       created_at: new Date().toISOString(),
@@ -267,10 +268,10 @@ export class World {
 
   /** One step: two jobs at work at once, `share` quarters of a job's way each. */
   advance(share = 1) {
-    let atWork = this.jobs.filter((job) => job.state === 'running');
+    let atWork = this.jobs.filter((job) => job.state === 'running' && job.kind !== 'sweep');
     for (const job of this.jobs) {
       if (atWork.length >= 2) break;
-      if (job.state !== 'queued') continue;
+      if (job.state !== 'queued' || job.kind === 'sweep') continue;
       job.state = 'running';
       job.attempt += 1;
       job.started_at = new Date().toISOString();

@@ -1,5 +1,6 @@
 import { Fragment } from 'preact';
 import { useEffect } from 'preact/hooks';
+import { CompareView } from './compare/compare_view';
 import { LeaderboardView } from './leaderboard/leaderboard_view';
 import { ModelView } from './models/model_view';
 import { ModelsView } from './models/models_view';
@@ -24,6 +25,8 @@ function view(path: string[]) {
       return <SubmitView />;
     case 'sweeps':
       return id === null ? <SweepsView /> : <SweepView key={id} id={id} />;
+    case 'compare':
+      return <CompareView />;
     case 'models':
       return id === null ? <ModelsView /> : <ModelView key={id} id={id} />;
     default:

@@ -1,6 +1,8 @@
 import { authorization, noteRefusal } from './token';
 import { networkProblem, problemFrom, ProblemError } from './problem';
 import type {
+  Candidate,
+  Comparison,
   Evaluation,
   Job,
   Leaderboard,
@@ -9,8 +11,10 @@ import type {
   Model,
   Page,
   Preflight,
+  SearchRequest,
   Suite,
   Sweep,
+  SweepBudget,
   SweepRequest,
 } from './types';
 
@@ -111,6 +115,10 @@ export const api = {
     post<Model>('/models', name ? { path, name } : { path }),
   evaluations: (model: number, signal?: AbortSignal) =>
     getAll<Evaluation>('/evaluations' + query({ model }), signal),
+  samples: (evaluation: number, signal?: AbortSignal) =>
+    getText(`/evaluations/${evaluation}/samples`, signal),
+  comparison: (a: number, b: number, suite: string, signal?: AbortSignal) =>
+    get<Comparison>('/comparisons' + query({ a, b, suite }), signal),
   evaluate: (model: string, suites: string[]) => post<Page<Job>>('/evaluations', { model, suites }),
   suites: (signal?: AbortSignal) => getAll<Suite>('/suites', signal),
   methods: (signal?: AbortSignal) => getAll<MethodInfo>('/methods', signal),
@@ -120,4 +128,11 @@ export const api = {
   sweeps: (signal?: AbortSignal) => getAll<Sweep>('/sweeps', signal),
   sweep: (id: number, signal?: AbortSignal) => get<Sweep>(`/sweeps/${id}`, signal),
   cancelSweep: (id: number) => post<Sweep>(`/sweeps/${id}/cancel`),
+  submitSearch: (body: SearchRequest, key: string) => post<Sweep>('/searches', body, key),
+  candidates: (id: number, signal?: AbortSignal) =>
+    getAll<Candidate>(`/sweeps/${id}/trials?limit=10000`, signal),
+  pauseSweep: (id: number) => post<Sweep>(`/sweeps/${id}/pause`),
+  resumeSweep: (id: number, budget?: SweepBudget) =>
+    post<Sweep>(`/sweeps/${id}/resume`, budget ? { budget } : undefined),
+  forkSweep: (id: number, trial: number) => post<Sweep>(`/sweeps/${id}/fork`, { trial }),
 };

@@ -3,7 +3,7 @@
 
 export type Time = string;
 
-export type JobKind = 'merge' | 'evaluation';
+export type JobKind = 'merge' | 'evaluation' | 'sweep';
 export type JobState =
   | 'queued'
   | 'leased'
@@ -114,6 +114,8 @@ export interface Model {
   merge_method: string;
   job_id: number | null;
   sweep_id: number | null;
+  pinned_at?: Time | null; // garbage collection leaves it alone
+  removed_at?: Time | null; // its files are gone; its recipe makes them again
   parents: ModelSummary[];
   children: ModelSummary[];
 }
@@ -160,6 +162,39 @@ export interface Evaluation {
   tasks: TaskScore[];
   interval: Interval | null;
   flags: string[]; // what makes the score doubtful
+  prompt_tokens_asked?: number;
+  prompt_tokens_computed?: number; // the rest was shared between prompts
+}
+
+/** Two models on the same items: `difference` is the mean of a minus the mean of b. */
+export interface TaskComparison {
+  task: string; // empty for all tasks together
+  metric: string;
+  filter: string;
+  higher_is_better: boolean;
+  items: number;
+  mean_a: number | null;
+  mean_b: number | null;
+  wins: number; // items on which a is better
+  losses: number;
+  ties: number;
+  difference: number | null;
+  standard_error: number | null;
+  interval: Interval | null;
+  p: number | null;
+  test: string;
+  told_apart: boolean;
+  further_items: number | null;
+  verdict: string;
+}
+
+export interface Comparison {
+  a: ModelSummary;
+  b: ModelSummary;
+  suite: string;
+  tasks: TaskComparison[];
+  overall: TaskComparison | null; // null where the tasks' values cannot be added up
+  notes: string[];
 }
 
 export interface Suite {
@@ -192,6 +227,7 @@ export interface LeaderboardRow {
   parents: ModelSummary[];
   is_parent: boolean;
   sweep_id: number | null;
+  tuned_on: string[]; // suites of its sweep
   scores: Record<string, Score>;
   mean: Score | null;
 }
@@ -210,16 +246,117 @@ export interface Trial {
   mean: Score | null;
 }
 
+/** Not running any more, or `queued` and `paused`, which only searches are. */
+export type SweepState = 'queued' | 'running' | 'paused' | 'succeeded' | 'failed' | 'cancelled';
+
 export interface Sweep {
   id: number;
   name: string;
-  state: 'running' | 'succeeded' | 'failed' | 'cancelled';
-  parameter: string;
+  state: SweepState;
+  parameter: string; // '' for a search
   recipe: string;
   suites: string[];
   created_at: Time;
   best_trial: number | null;
   trials: Trial[];
+  search?: Search | null; // a sampler and races instead of fixed values
+}
+
+export type Standing = 'racing' | 'eliminated' | 'set aside' | 'failed';
+
+/** One point of a search's space, or what all are measured against: a parent, the default recipe. */
+export interface Candidate {
+  name: string;
+  trial: number | null; // null for a reference
+  values: Record<string, unknown>; // numbers, lists (gradients), maps by filter, texts
+  recipe: string;
+  model: string | null;
+  standing: Standing;
+  seen: number; // tune items answered
+  estimate: number | null; // from these
+  suites: (number | null)[];
+  failure: string | null;
+}
+
+/** What a search has come to. */
+export interface Search {
+  document: string; // YAML, or JSON
+  job_id: number | null;
+  job_state: JobState;
+  progress: Progress;
+  error: JobError | null;
+  trials: number;
+  racing: number;
+  evaluations: number; // answers so far, of tune and report items
+  seconds: number;
+  best: Candidate | null;
+  result: SearchResult | null;
+}
+
+/** A score on items that the search did not see, with its 95 % interval. */
+export interface ReportScore {
+  score: number | null;
+  low: number | null;
+  high: number | null;
+  items: number;
+  suites?: (number | null)[];
+}
+
+export interface Winner {
+  name: string;
+  trial: number;
+  values: Record<string, unknown>;
+  recipe: string;
+  tune: { score: number | null; items: number };
+  report: ReportScore;
+}
+
+/** The winner minus a reference, on the same items. */
+export interface ReferenceResult {
+  name: string;
+  model: string | null;
+  report: ReportScore;
+  difference: number | null;
+  low: number | null;
+  high: number | null;
+  probability_better: number | null;
+  wins: number;
+  losses: number;
+  verdict: string;
+}
+
+export interface SearchResult {
+  verdict: string;
+  winner: Winner | null;
+  references: ReferenceResult[];
+  /** How much the best of so many is expected to score too high on the items it was chosen by. */
+  inflation?: { expected: number | null; gaussian: number | null; candidates: number };
+  race: {
+    stopped: string;
+    evaluations: number;
+    exhaustive: number; // answers that asking all everything would have taken
+    trials: number;
+    eliminated: number;
+    set_aside: number;
+    failed: number;
+    alpha?: number;
+  };
+  cost: { items: number; tokens: number };
+  front?: {
+    name: string;
+    trial?: number;
+    values: Record<string, unknown>;
+    suites: (number | null)[];
+  }[];
+}
+
+/** 0 = no limit of its own. */
+export interface SweepBudget {
+  trials?: number;
+  merges?: number;
+  items?: number;
+  tokens?: number;
+  minutes?: number;
 }
 
 export interface Preflight {
@@ -267,4 +404,9 @@ export interface MergeRequest {
 export interface SweepRequest extends MergeRequest {
   parameter: string;
   values: number[];
+}
+
+export interface SearchRequest {
+  document: string;
+  name?: string;
 }

@@ -1,16 +1,18 @@
 import type { RefObject } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 
-/** Width of an element in CSS pixels, followed as it changes. */
+/** Width of an element in CSS pixels, known before the first painting and followed as it changes. */
 export function useWidth(ref: RefObject<HTMLElement | null>, initial: number): number {
   const [width, setWidth] = useState(initial);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = ref.current;
     if (!element) return undefined;
-    const observer = new ResizeObserver((entries) => {
-      const seen = entries[0]?.contentRect.width ?? 0;
+    const take = (seen: number) => {
       if (seen > 0) setWidth(Math.round(seen));
-    });
+    };
+    const { paddingLeft, paddingRight } = getComputedStyle(element);
+    take(element.clientWidth - Number.parseFloat(paddingLeft) - Number.parseFloat(paddingRight));
+    const observer = new ResizeObserver((entries) => take(entries[0]?.contentRect.width ?? 0));
     observer.observe(element);
     return () => observer.disconnect();
   }, [ref]);

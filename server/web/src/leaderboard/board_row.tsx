@@ -3,6 +3,7 @@ import { ModelDetail } from '../models/model_detail';
 import { bestParent, deltaToBestParent, scoreOf } from '../stats/delta';
 import { Badge } from '../ui/badge';
 import { ModelLink, ModelLinks } from '../ui/model_link';
+import { PickCell } from './pick';
 import { ScoreCell } from './score_cell';
 
 interface Props {
@@ -33,6 +34,15 @@ function ModelCell({ row, open, onToggle }: Pick<Props, 'row' | 'open' | 'onTogg
           {row.is_parent && (
             <Badge tone="accent" title="Another model here was merged from it">
               parent
+            </Badge>
+          )}
+          {row.tuned_on.length > 0 && (
+            <Badge
+              tone="warn"
+              title={`A sweep chose it by ${row.tuned_on.join(', ')}: its scores there flatter it`}
+            >
+              tuned on{' '}
+              {row.tuned_on.length === 1 ? row.tuned_on[0] : `${row.tuned_on.length} suites`}
             </Badge>
           )}
         </span>
@@ -75,6 +85,7 @@ export function BoardRow({ row, suites, rows, lit, open, onToggle, onPoint }: Pr
         onFocusCapture={() => onPoint(row.model.id)}
         onBlurCapture={() => onPoint(null)}
       >
+        <PickCell row={row} />
         <td class="rank">{row.rank}</td>
         <ModelCell row={row} open={open} onToggle={onToggle} />
         <MethodCell row={row} />
@@ -90,7 +101,7 @@ export function BoardRow({ row, suites, rows, lit, open, onToggle, onPoint }: Pr
       </tr>
       {open && (
         <tr class="detail-row">
-          <td colSpan={3 + columns.length}>
+          <td colSpan={4 + columns.length}>
             <div class="detail-inset">
               <ModelDetail id={row.model.id} />
             </div>

@@ -48,6 +48,9 @@ export function BoardTable({ board, rows, query }: Props) {
       <table class="board" data-testid="leaderboard">
         <thead>
           <tr>
+            <th scope="col" class="pick">
+              <span class="hidden">Compare</span>
+            </th>
             <th scope="col" class="rank">
               #
             </th>

@@ -8,6 +8,7 @@ import { BoardCaption } from './board_caption';
 import { BoardFilters } from './board_filters';
 import { filterRows, readBoardQuery } from './board_query';
 import { BoardTable } from './board_table';
+import { PickBar } from './pick';
 
 export function LeaderboardView() {
   const query = readBoardQuery(route.value.query);
@@ -62,6 +63,7 @@ export function LeaderboardView() {
           ) : (
             <BoardTable board={board.data} rows={rows} query={query} />
           )}
+          <PickBar />
           <BoardCaption />
         </>
       )}

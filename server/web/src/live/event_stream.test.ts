@@ -10,7 +10,8 @@ function parse(...pieces: string[]): StreamEvent[] {
 
 describe('EventParser', () => {
   it('reads events in pieces of any size', () => {
-    const text = 'retry: 2000\n\nid: 7\nevent: job\ndata: {"a":1}\n\n: heartbeat\n\nid: 8\r\ndata: x\r\n\r\n';
+    const text =
+      'retry: 2000\n\nid: 7\nevent: job\ndata: {"a":1}\n\n: heartbeat\n\nid: 8\r\ndata: x\r\n\r\n';
     const whole = parse(text);
     expect(whole).toEqual([
       { id: '7', type: 'job', data: '{"a":1}' },

@@ -1,10 +1,16 @@
+import type { ComponentChildren } from 'preact';
 import type { Model } from '../api/types';
 import { bytes, count } from '../format/number';
 import { DigestText } from '../ui/digest';
 import { ModelLinks } from '../ui/model_link';
 import { TimeAgo } from '../ui/time_ago';
 
-export function ModelFacts({ model }: { model: Model }) {
+interface Props {
+  model: Model;
+  children?: ComponentChildren; // more terms with their descriptions
+}
+
+export function ModelFacts({ model, children }: Props) {
   return (
     <dl class="facts">
       <dt>Digest</dt>
@@ -46,6 +52,7 @@ export function ModelFacts({ model }: { model: Model }) {
       <dd>
         <code class="path">{model.path}</code>
       </dd>
+      {children}
     </dl>
   );
 }

@@ -2,6 +2,7 @@ import type { Evaluation, MetricScore, TaskScore } from '../api/types';
 import { IntervalBar } from '../chart/interval_bar';
 import { percent } from '../format/number';
 import { duration } from '../format/time';
+import { DownloadSamples } from '../samples/download';
 import { TableScroll } from '../ui/table_scroll';
 
 function primary(task: TaskScore): MetricScore | null {
@@ -55,9 +56,7 @@ function TaskRow({ task, evaluation }: { task: TaskScore; evaluation: Evaluation
         {evaluation.engine}, {evaluation.dtype}, {duration(evaluation.seconds)}
       </td>
       <td>
-        <a href={`/api/v1/evaluations/${evaluation.id}/samples`} download>
-          items
-        </a>
+        <DownloadSamples evaluation={evaluation} small />
       </td>
     </tr>
   );
@@ -82,7 +81,7 @@ export function TaskScores({ evaluations }: { evaluations: Evaluation[] }) {
   return (
     <>
       <Flags evaluations={evaluations} />
-      <TableScroll label="Scores by task">
+      <TableScroll label="Table of scores by task">
         <table class="plain">
           <thead>
             <tr>

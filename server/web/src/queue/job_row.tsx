@@ -25,7 +25,9 @@ function What({ job }: { job: Job }) {
             merge, <code>{job.merge_method}</code>
           </>
         ) : (
-          <>evaluation on {job.suites.join(', ')}</>
+          <>
+            {job.kind === 'sweep' ? 'search' : 'evaluation'} on {job.suites.join(', ')}
+          </>
         )}
         {job.parent_id !== null && `, after job ${job.parent_id}`}
         {job.sweep_id !== null && (

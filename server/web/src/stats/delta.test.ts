@@ -11,6 +11,7 @@ function row(id: number, value: number, se: number | null, parents: number[] = [
     digest: '',
     parents: parents.map((p) => ({ id: p, name: `m${p}` })),
     is_parent: false,
+    tuned_on: [],
     sweep_id: null,
     scores: { words: { value, standard_error: se, items: 100 } },
     mean: null,

@@ -3,11 +3,12 @@ import type { Problem, Preflight } from '../api/types';
 
 // What is being written; outlives the view so that a look at the queue loses nothing.
 
-export type Mode = 'merge' | 'sweep';
+export type Mode = 'merge' | 'sweep' | 'search';
 
 export interface Draft {
   mode: Mode;
   recipe: string;
+  document: string; // of a search
   name: string;
   seed: string;
   suites: ReadonlySet<string> | null; // null = not chosen yet: all usable ones
@@ -20,6 +21,7 @@ export interface Draft {
 export const draft = signal<Draft>({
   mode: 'merge',
   recipe: '',
+  document: '',
   name: '',
   seed: '0',
   suites: null,
@@ -36,6 +38,8 @@ export interface Verdict {
   problem: Problem | null;
 }
 export const verdict = signal<Verdict | null>(null);
+/** The same of the sweep document. */
+export const documentVerdict = signal<{ of: string; problem: Problem } | null>(null);
 
 let key = '';
 

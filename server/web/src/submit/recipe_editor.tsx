@@ -1,6 +1,8 @@
 import type { RefObject } from 'preact';
 
 interface Props {
+  id?: string;
+  placeholder?: string;
   value: string;
   marked: ReadonlySet<number>; // lines with a fault, from 1
   warned: ReadonlySet<number>;
@@ -28,7 +30,8 @@ export function goToLine(area: HTMLTextAreaElement | null, line: number): void {
 }
 
 /** A textarea as tall as its text, with line numbers; lines with faults are banded. */
-export function RecipeEditor({ value, marked, warned, area, describedBy, onInput }: Props) {
+export function RecipeEditor(props: Props) {
+  const { value, marked, warned, area, describedBy, onInput } = props;
   const count = Math.max(kLeastLines, value.split('\n').length);
   const numbers = Array.from({ length: count }, (_, i) => i + 1);
   const tone = (line: number) =>
@@ -43,12 +46,12 @@ export function RecipeEditor({ value, marked, warned, area, describedBy, onInput
         ))}
       </div>
       <textarea
-        id="recipe"
+        id={props.id ?? 'recipe'}
         ref={area}
         class="editor-text"
         rows={count}
         value={value}
-        placeholder={kPlaceholder}
+        placeholder={props.placeholder ?? kPlaceholder}
         wrap="off"
         spellcheck={false}
         autocapitalize="off"

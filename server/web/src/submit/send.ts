@@ -3,7 +3,7 @@ import { toProblem } from '../api/problem';
 import type { MergeRequest, Problem } from '../api/types';
 import { fillPlaceholder } from '../recipe/values';
 import { navigate } from '../route/router';
-import { draft, renewKey, submissionKey, verdict } from './draft';
+import { documentVerdict, draft, renewKey, submissionKey, verdict } from './draft';
 import { sweepValues } from './sweep_fields';
 
 function ownProblem(title: string, path: string, message: string, suggestion: string): Problem {
@@ -88,5 +88,29 @@ export async function submit(suites: string[]): Promise<void> {
     verdict.value = null;
   } catch (thrown) {
     verdict.value = { of: recipe, preflight: null, problem: toProblem(thrown) };
+  }
+}
+
+/** Starts a search and goes to it; what the server finds wrong is shown at its lines. */
+export async function startSearch(): Promise<void> {
+  const { document, name } = draft.value;
+  if (document.trim() === '') {
+    const problem = ownProblem(
+      'The sweep document is empty',
+      '',
+      'is empty',
+      'Start from one of the examples.',
+    );
+    documentVerdict.value = { of: document, problem };
+    return;
+  }
+  try {
+    const body = name.trim() === '' ? { document } : { document, name: name.trim() };
+    const sweep = await api.submitSearch(body, submissionKey());
+    renewKey();
+    documentVerdict.value = null;
+    navigate(`#/sweeps/${sweep.id}`);
+  } catch (thrown) {
+    documentVerdict.value = { of: document, problem: toProblem(thrown) };
   }
 }

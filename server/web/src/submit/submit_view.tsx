@@ -10,6 +10,7 @@ import { change, draft, type Mode, verdict } from './draft';
 import { ExamplePicker } from './example_picker';
 import { MethodsReference } from './methods_reference';
 import { RecipeSection } from './recipe_section';
+import { SearchForm } from './search_form';
 import { check, submit } from './send';
 import { SweepFields } from './sweep_fields';
 
@@ -22,10 +23,12 @@ function pick(example: Example): void {
   verdict.value = null;
 }
 
+const kModes: Record<Mode, string> = { merge: 'One merge', sweep: 'A sweep', search: 'A search' };
+
 function ModeChoice({ mode }: { mode: Mode }) {
   return (
     <div class="modes" role="radiogroup" aria-label="What to submit">
-      {(['merge', 'sweep'] as const).map((name) => (
+      {(['merge', 'sweep', 'search'] as const).map((name) => (
         <label key={name} class="mode">
           <input
             type="radio"
@@ -34,7 +37,7 @@ function ModeChoice({ mode }: { mode: Mode }) {
             checked={mode === name}
             onChange={() => change({ mode: name })}
           />
-          <span>{name === 'merge' ? 'One merge' : 'A sweep'}</span>
+          <span>{kModes[name]}</span>
         </label>
       ))}
     </div>
@@ -77,7 +80,7 @@ export function SubmitView() {
   const { mode } = draft.value;
   const asked = route.value.query.get('mode');
   useEffect(() => {
-    if (asked === 'sweep' || asked === 'merge') change({ mode: asked });
+    if (asked === 'sweep' || asked === 'merge' || asked === 'search') change({ mode: asked });
   }, [asked]);
   const chosen = draft.value.suites ?? new Set(usualSuites(suites.data?.items ?? []));
   const run = async (action: (names: string[]) => Promise<void>) => {
@@ -85,12 +88,23 @@ export function SubmitView() {
     await action([...chosen]);
     setBusy(false);
   };
+  const head = (
+    <div class="view-head">
+      <h1>Submit</h1>
+      <ModeChoice mode={mode} />
+    </div>
+  );
+  if (mode === 'search') {
+    return (
+      <>
+        {head}
+        <SearchForm models={models.data?.items ?? []} suites={suites.data?.items ?? []} />
+      </>
+    );
+  }
   return (
     <>
-      <div class="view-head">
-        <h1>Submit</h1>
-        <ModeChoice mode={mode} />
-      </div>
+      {head}
       <div class="submit-grid">
         <form
           class="submit-form"

@@ -5,6 +5,7 @@ import { useResource } from '../api/use_resource';
 import type { Leaderboard, ModelSummary, Problem, Sweep } from '../api/types';
 import { useRefresh } from '../live/use_refresh';
 import { route } from '../route/router';
+import { SearchView } from '../search/search_view';
 import { ProblemPanel } from '../ui/problem_panel';
 import { StateBadge } from '../ui/state_badge';
 import { Empty, Loading } from '../ui/states';
@@ -78,6 +79,7 @@ export function SweepView({ id }: { id: number }) {
       <Loading what="the sweep" />
     );
   }
+  if (sweep.data.search) return <SearchView first={sweep.data} />;
   const { name, state, parameter, trials, created_at, suites, recipe } = sweep.data;
   const scored = trials.some(
     (trial) => trial.mean !== null || Object.keys(trial.scores).length > 0,

@@ -3,6 +3,7 @@ import { useResource } from '../api/use_resource';
 import type { Sweep } from '../api/types';
 import { percent, plain } from '../format/number';
 import { useRefresh } from '../live/use_refresh';
+import { SearchCells } from './search_cells';
 import { ProblemPanel } from '../ui/problem_panel';
 import { StateBadge } from '../ui/state_badge';
 import { Empty, Loading } from '../ui/states';
@@ -15,14 +16,11 @@ function range(sweep: Sweep): string {
   return first && last ? `${plain(first.value)} to ${plain(last.value)}` : '';
 }
 
-function SweepRow({ sweep }: { sweep: Sweep }) {
+function ValueCells({ sweep }: { sweep: Sweep }) {
   const best = sweep.best_trial === null ? undefined : sweep.trials[sweep.best_trial];
   const done = sweep.trials.filter((trial) => trial.state === 'succeeded').length;
   return (
-    <tr data-sweep={sweep.id}>
-      <th scope="row">
-        <a href={`#/sweeps/${sweep.id}`}>{sweep.name === '' ? `Sweep ${sweep.id}` : sweep.name}</a>
-      </th>
+    <>
       <td>
         <code>{sweep.parameter}</code> {range(sweep)}
       </td>
@@ -42,6 +40,21 @@ function SweepRow({ sweep }: { sweep: Sweep }) {
           </>
         )}
       </td>
+    </>
+  );
+}
+
+function SweepRow({ sweep }: { sweep: Sweep }) {
+  return (
+    <tr data-sweep={sweep.id}>
+      <th scope="row">
+        <a href={`#/sweeps/${sweep.id}`}>{sweep.name === '' ? `Sweep ${sweep.id}` : sweep.name}</a>
+      </th>
+      {sweep.search ? (
+        <SearchCells sweep={sweep} search={sweep.search} />
+      ) : (
+        <ValueCells sweep={sweep} />
+      )}
       <td>{sweep.suites.join(', ')}</td>
       <td class="muted nowrap">
         <TimeAgo time={sweep.created_at} />
@@ -57,9 +70,14 @@ export function SweepsView() {
     <>
       <div class="view-head">
         <h1>Sweeps</h1>
-        <a class="button" href="#/submit?mode=sweep">
-          Submit a sweep
-        </a>
+        <span class="head-actions actions">
+          <a class="button" href="#/submit?mode=sweep">
+            Submit a sweep
+          </a>
+          <a class="button" href="#/submit?mode=search">
+            Start a search
+          </a>
+        </span>
       </div>
       {sweeps.problem && <ProblemPanel problem={sweeps.problem} onRetry={sweeps.reload} />}
       {!sweeps.data && !sweeps.problem && <Loading what="sweeps" />}
@@ -67,7 +85,7 @@ export function SweepsView() {
         <Empty title="No sweeps yet">
           <p>
             A sweep runs one recipe with several values of one parameter and draws the scores as a
-            curve.
+            curve. A search lets a sampler choose values of several parameters and races them.
           </p>
         </Empty>
       )}
@@ -82,7 +100,7 @@ export function SweepsView() {
                 <th scope="col" class="number">
                   Trials done
                 </th>
-                <th scope="col">Best mean</th>
+                <th scope="col">Best</th>
                 <th scope="col">Suites</th>
                 <th scope="col">Submitted</th>
               </tr>

@@ -13,8 +13,9 @@ export function SignIn() {
           : 'Nobody is let in without one.'}
       </p>
       <p>
-        On the machine where it runs, <code>crucible page</code> prints this page's address with your
-        token in it. Others get one by <code>crucible token create --name NAME --role read</code>.
+        On the machine where it runs, <code>crucible page</code> prints this page's address with
+        your token in it. Others get one by{' '}
+        <code>crucible token create --name NAME --role read</code>.
       </p>
       <form
         onSubmit={(event) => {

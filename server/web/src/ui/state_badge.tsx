@@ -1,7 +1,7 @@
-import type { JobState, Sweep } from '../api/types';
+import type { JobState, SweepState } from '../api/types';
 import { Badge, type Tone } from './badge';
 
-const kTones: Record<JobState, Tone> = {
+const kTones: Record<JobState | SweepState, Tone> = {
   queued: 'plain',
   leased: 'info',
   running: 'info',
@@ -11,9 +11,10 @@ const kTones: Record<JobState, Tone> = {
   failed: 'bad',
   dead: 'bad',
   cancelled: 'plain',
+  paused: 'warn',
 };
 
-const kMeanings: Record<JobState, string> = {
+const kMeanings: Record<JobState | SweepState, string> = {
   queued: 'Waiting for a worker',
   leased: 'A worker has taken it',
   running: 'At work',
@@ -23,9 +24,10 @@ const kMeanings: Record<JobState, string> = {
   failed: 'The input is at fault; trying again as it is will not help',
   dead: 'All attempts are spent',
   cancelled: 'Cancelled',
+  paused: 'Stopped; goes on from here when it is resumed',
 };
 
-export function StateBadge({ state }: { state: JobState | Sweep['state'] }) {
+export function StateBadge({ state }: { state: JobState | SweepState }) {
   return (
     <Badge tone={kTones[state]} title={kMeanings[state]}>
       {state.replace('_', ' ')}
