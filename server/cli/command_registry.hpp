@@ -86,6 +86,10 @@ class CommandRegistry {
                      "merge models that hold NaN or infinity");
   }
 
+  CLI::App& app() { return app_; }
+  Action& action() { return action_; }
+
+ private:
   CLI::App& app_;
   Action& action_;
 };

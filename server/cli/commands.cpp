@@ -34,8 +34,8 @@ class Registry : CommandRegistry {
     extract_lora_command();
     export_gguf_command();
     eval_command();
-    add_eval_server_command(app_, action_);
-    add_judge_commands(app_, action_);
+    add_eval_server_command(app(), action());
+    add_judge_commands(app(), action());
   }
   void client() {
     submit_command();
@@ -43,7 +43,7 @@ class Registry : CommandRegistry {
     model_commands();
     suites_command();
     leaderboard_command();
-    add_sweep_commands(app_, action_);
+    add_sweep_commands(app(), action());
     evaluate_command();
     compare_command();
     queue_commands();
@@ -67,7 +67,7 @@ class Registry : CommandRegistry {
   void check_command() {
     auto parsed = std::make_shared<Parsed<MergeCommandOptions>>();
     CLI::App& command =
-        *app_.add_subcommand("check", "check a recipe against its models; merges nothing");
+        *app().add_subcommand("check", "check a recipe against its models; merges nothing");
     add_merge_options(command, parsed->options);
     add_json(command, parsed->common);
     command.footer("Example: crucible check ties.yaml");
@@ -76,7 +76,7 @@ class Registry : CommandRegistry {
 
   void merge_command() {
     auto parsed = std::make_shared<Parsed<MergeCommandOptions>>();
-    CLI::App& command = *app_.add_subcommand("merge", "run a recipe here, without a daemon");
+    CLI::App& command = *app().add_subcommand("merge", "run a recipe here, without a daemon");
     add_merge_options(command, parsed->options);
     command.add_option("OUT", parsed->options.out, "folder to write; must not exist")->required();
     command.add_option("--intermediate", parsed->options.intermediate,
@@ -99,7 +99,7 @@ class Registry : CommandRegistry {
     auto parsed = std::make_shared<Parsed<MoeCommandOptions>>();
     MoeCommandOptions& options = parsed->options;
     CLI::App& command =
-        *app_.add_subcommand("moe", "build a mixture of experts from dense models here");
+        *app().add_subcommand("moe", "build a mixture of experts from dense models here");
     command.add_option("RECIPE", options.merge.recipe, "mergekit-moe recipe, YAML or JSON")
         ->required();
     command.add_option("OUT", options.merge.out, "folder to write; must not exist");
@@ -143,7 +143,7 @@ class Registry : CommandRegistry {
   void extract_lora_command() {
     auto parsed = std::make_shared<Parsed<ExtractLoraOptions>>();
     ExtractLoraOptions& options = parsed->options;
-    CLI::App& command = *app_.add_subcommand(
+    CLI::App& command = *app().add_subcommand(
         "extract-lora", "write a fine-tuned model's difference from its base as a LoRA adapter");
     command.add_option("--base", options.base, "the base model")->required();
     command.add_option("MODEL", options.model, "the fine-tuned model")->required();
@@ -181,7 +181,7 @@ class Registry : CommandRegistry {
   void export_gguf_command() {
     auto parsed = std::make_shared<Parsed<ExportGgufOptions>>();
     ExportGgufOptions& options = parsed->options;
-    CLI::App& command = *app_.add_subcommand(
+    CLI::App& command = *app().add_subcommand(
         "export-gguf", "write a model as a GGUF file for programs built on llama.cpp");
     command.add_option("MODEL", options.model, "model folder")->required();
     command.add_option("OUT", options.out, "file to write; must not exist")->required();
@@ -198,7 +198,7 @@ class Registry : CommandRegistry {
 
   void eval_command() {
     auto parsed = std::make_shared<Parsed<EvalCommandOptions>>();
-    CLI::App& command = *app_.add_subcommand("eval", "evaluate a model here, without a daemon");
+    CLI::App& command = *app().add_subcommand("eval", "evaluate a model here, without a daemon");
     add_options(command, parsed->options);
     add_json(command, parsed->common);
     run_with(command, parsed, eval);
@@ -206,7 +206,8 @@ class Registry : CommandRegistry {
 
   void compare_command() {
     auto parsed = std::make_shared<Parsed<CompareOptions>>();
-    CLI::App& command = *app_.add_subcommand("compare", "say whether two models can be told apart");
+    CLI::App& command =
+        *app().add_subcommand("compare", "say whether two models can be told apart");
     add_options(command, parsed->options);
     add_server(command, parsed->common);
     run_with(command, parsed, compare);
@@ -215,7 +216,7 @@ class Registry : CommandRegistry {
   void submit_command() {
     auto parsed = std::make_shared<Parsed<SubmitOptions>>();
     SubmitOptions& options = parsed->options;
-    CLI::App& command = *app_.add_subcommand("submit", "queue a merge and its evaluation");
+    CLI::App& command = *app().add_subcommand("submit", "queue a merge and its evaluation");
     command.add_option("RECIPE", options.recipe, "mergekit recipe, - for standard input")
         ->required();
     add_suites(command, options.suites, false);
@@ -233,7 +234,7 @@ class Registry : CommandRegistry {
 
   void job_commands() {
     auto parsed = std::make_shared<Parsed<JobsOptions>>();
-    CLI::App& command = *app_.add_subcommand("jobs", "list jobs, newest first");
+    CLI::App& command = *app().add_subcommand("jobs", "list jobs, newest first");
     command.add_option("--state", parsed->options.state, "queued, running, succeeded, failed, …");
     command.add_option("--kind", parsed->options.kind, "merge or evaluation");
     command.add_option("--limit", parsed->options.limit, "at most this many")
@@ -241,11 +242,11 @@ class Registry : CommandRegistry {
         ->capture_default_str();
     add_server(command, parsed->common);
     run_with(command, parsed, list_jobs);
-    id_command(app_, "job", "show a job", show_job);
-    id_command(app_, "watch", "follow a job and its evaluations to the end", watch);
-    id_command(app_, "cancel", "ask a job to stop", cancel_job);
-    id_command(app_, "retry", "queue a failed, dead or cancelled job again", retry_job);
-    id_command(app_, "log", "print what a job's worker wrote", show_log);
+    id_command(app(), "job", "show a job", show_job);
+    id_command(app(), "watch", "follow a job and its evaluations to the end", watch);
+    id_command(app(), "cancel", "ask a job to stop", cancel_job);
+    id_command(app(), "retry", "queue a failed, dead or cancelled job again", retry_job);
+    id_command(app(), "log", "print what a job's worker wrote", show_log);
   }
 
   void name_command(CLI::App& parent, const std::string& name, const std::string& meaning,
@@ -258,7 +259,7 @@ class Registry : CommandRegistry {
   }
 
   void model_commands() {
-    CLI::App& models = *app_.add_subcommand("models", "list, register and show models");
+    CLI::App& models = *app().add_subcommand("models", "list, register and show models");
     models.require_subcommand(1);
     plain_command(models, "list", "list models", list_models);
     name_command(models, "show", "show a model", show_model);
@@ -283,12 +284,12 @@ class Registry : CommandRegistry {
     });
   }
 
-  void suites_command() { add_suites_commands(app_, action_); }
+  void suites_command() { add_suites_commands(app(), action()); }
 
   void leaderboard_command() {
     auto parsed = std::make_shared<Parsed<LeaderboardOptions>>();
     LeaderboardOptions& options = parsed->options;
-    CLI::App& command = *app_.add_subcommand("leaderboard", "show scored models in order");
+    CLI::App& command = *app().add_subcommand("leaderboard", "show scored models in order");
     command.add_option("--sort", options.sort, "mean, name, created, or a suite");
     command.add_option("--order", options.order, "asc or desc")
         ->check(CLI::IsMember({"asc", "desc"}));
@@ -303,7 +304,7 @@ class Registry : CommandRegistry {
   void evaluate_command() {
     auto parsed = std::make_shared<Parsed<EvaluateOptions>>();
     EvaluateOptions& options = parsed->options;
-    CLI::App& command = *app_.add_subcommand("evaluate", "queue evaluations of a model");
+    CLI::App& command = *app().add_subcommand("evaluate", "queue evaluations of a model");
     command.add_option("MODEL", options.model, "id or name")->required();
     add_suites(command, options.suites, true);
     command.add_option("--idempotency-key", options.idempotency_key,
@@ -316,7 +317,7 @@ class Registry : CommandRegistry {
   }
 
   void queue_commands() {
-    CLI::App& queue = *app_.add_subcommand("queue", "see, pause and resume the queue");
+    CLI::App& queue = *app().add_subcommand("queue", "see, pause and resume the queue");
     queue.require_subcommand(1);
     plain_command(queue, "status", "what waits, what runs, what it waits for", queue_status);
     for (const bool pause : {true, false}) {
@@ -334,7 +335,7 @@ class Registry : CommandRegistry {
       int priority = 0;
     };
     auto parsed = std::make_shared<Parsed<PriorityOptions>>();
-    CLI::App& command = *app_.add_subcommand("priority", "change when a waiting job is taken up");
+    CLI::App& command = *app().add_subcommand("priority", "change when a waiting job is taken up");
     command.add_option("ID", parsed->options.job, "its number")->required();
     command.add_option("PRIORITY", parsed->options.priority, "-100 to 100, higher is earlier")
         ->required()
@@ -346,7 +347,7 @@ class Registry : CommandRegistry {
   }
 
   void token_commands() {
-    CLI::App& tokens = *app_.add_subcommand("token", "create, list and revoke access tokens");
+    CLI::App& tokens = *app().add_subcommand("token", "create, list and revoke access tokens");
     tokens.require_subcommand(1);
     auto parsed = std::make_shared<Parsed<CreateTokenOptions>>();
     CreateTokenOptions& options = parsed->options;
@@ -366,7 +367,7 @@ class Registry : CommandRegistry {
     revoke.add_option("TOKEN", revoked->options, "id or name")->required();
     add_server(revoke, revoked->common);
     run_with(revoke, revoked, revoke_token);
-    plain_command(app_, "page", "print the page's address, with your token in it", print_page);
+    plain_command(app(), "page", "print the page's address, with your token in it", print_page);
   }
 };
 

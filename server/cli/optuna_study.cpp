@@ -152,7 +152,7 @@ class StudyWriter {
   }
 
   void add_values(const Json& trial, std::int64_t id, bool complete) {
-    const Json estimate = trial["estimate"];
+    const Json& estimate = trial["estimate"];
     if (estimate.is_number() && !document_.objective_per_suite) {
       run("INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, "
           "intermediate_value_type) VALUES (?, ?, ?, 'FINITE')",

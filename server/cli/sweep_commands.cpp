@@ -70,7 +70,7 @@ class SweepRegistry : CommandRegistry {
 
   void sweep_commands() {
     CLI::App& sweep =
-        *app_.add_subcommand("sweep", "find the best values of a recipe's parameters");
+        *app().add_subcommand("sweep", "find the best values of a recipe's parameters");
     sweep.require_subcommand(1);
     plain_command(sweep, "list", "list sweeps", list_sweeps);
     id_command(sweep, "show", "show a sweep and its trials", show_sweep);
