@@ -60,16 +60,11 @@ Json trial_json(const Trial& trial) {
 }
 
 Json row_json(const LeaderboardRow& row) {
-  return Json{{"rank", row.rank},
-              {"model", to_json(row.model)},
-              {"origin", row.origin},
-              {"merge_method", row.merge_method},
-              {"digest", row.digest},
-              {"parents", array_json(row.parents)},
-              {"is_parent", row.is_parent},
-              {"sweep_id", optional_json(row.sweep_id)},
-              {"tuned_on", row.tuned_on},
-              {"scores", scores_json(row.scores)},
+  return Json{{"rank", row.rank},           {"model", to_json(row.model)},
+              {"origin", row.origin},       {"merge_method", row.merge_method},
+              {"digest", row.digest},       {"parents", array_json(row.parents)},
+              {"is_parent", row.is_parent}, {"sweep_id", optional_json(row.sweep_id)},
+              {"tuned_on", row.tuned_on},   {"scores", scores_json(row.scores)},
               {"mean", mean_json(row.mean)}};
 }
 
