@@ -1,5 +1,6 @@
 #include "server/api/json.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
@@ -7,6 +8,7 @@
 #include <set>
 
 #include "merger/recipe/text.hpp"
+#include "server/search/document.hpp"
 #include "server/service/score_json.hpp"
 
 namespace crucible::server::api {
@@ -311,6 +313,21 @@ Json parsed(const std::string& text) {
   return value.is_discarded() ? Json() : value;
 }
 
+// What the rest of the budget takes at the pace so far; a race may end sooner. Null before there is
+// a pace, and when it is over.
+Json eta_seconds(const Search& search) {
+  const auto document = search::read_document(search.document);
+  if (!document || is_final(search.job_state) || search.seconds <= 0) return nullptr;
+  const search::Budget& budget = document->budget;
+  const auto share = [](double spent, double all) { return all > 0 ? spent / all : 0.0; };
+  const double done =
+      std::max({share(static_cast<double>(search.evaluations), static_cast<double>(budget.items)),
+                share(static_cast<double>(search.trials), static_cast<double>(budget.trials)),
+                share(search.seconds, 60 * budget.minutes)});
+  if (done <= 0) return nullptr;
+  return std::max(0.0, search.seconds * (1 - done) / done);
+}
+
 Json search_json(const Search& search) {
   return Json{{"document", search.document},
               {"job_id", optional_json(search.job_id)},
@@ -321,6 +338,7 @@ Json search_json(const Search& search) {
               {"racing", search.racing},
               {"evaluations", search.evaluations},
               {"seconds", search.seconds},
+              {"eta_seconds", eta_seconds(search)},
               {"best", search.best ? to_json(*search.best) : Json()},
               {"result", search.result ? parsed(*search.result) : Json()}};
 }

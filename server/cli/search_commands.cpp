@@ -203,6 +203,10 @@ std::string search_view(const Json& sweep) {
       "sweep     {}  {}\nstate     {}\njob       {}\ntrials    {}, {} in the race\nanswers   {}\n",
       text(sweep, "id"), text(sweep, "name"), text(sweep, "state"), text(found, "job_id"),
       text(found, "trials"), text(found, "racing"), text(found, "evaluations"));
+  if (const Json& left = member(found, "eta_seconds"); left.is_number()) {
+    out +=
+        fmt::format("left      about {:.0f} s, less if the race ends sooner\n", left.get<double>());
+  }
   if (const Json& best = member(found, "best"); !best.is_null()) {
     out += fmt::format("leads     {}: {} on {} tune items, {}\n", text(best, "name"),
                        number_text(member(best, "estimate")), text(best, "seen"),

@@ -87,8 +87,10 @@ def test_a_killed_daemon_goes_on_with_the_same_trials(daemon, make_daemon):
 def test_pause_resume_extend_and_fork(daemon):
     sweep = daemon.post("/searches", {"document": DOCUMENT, "name": "long"})
     wait_until(lambda: daemon.get(f"/sweeps/{sweep['id']}")["search"]["evaluations"] > 0, "a start")
+    wait_until(lambda: daemon.get(f"/sweeps/{sweep['id']}")["search"]["eta_seconds"], "a pace")
     daemon.post(f"/sweeps/{sweep['id']}/pause")
     paused = wait_sweep(daemon, sweep["id"], "paused")
+    assert paused["search"]["eta_seconds"] is None
     kept = paused["search"]["evaluations"]
     assert kept > 0
     assert daemon.call("POST", f"/sweeps/{sweep['id']}/pause").status_code == 409
